@@ -1,0 +1,1 @@
+"""lgsp-gateway: carries administrative documents between vendors' document systems and the national exchange axis."""

@@ -1,0 +1,137 @@
+"""Stages of a packet, one type each: a step cannot be skipped, because the next one does not take the earlier type.
+
+Outbound: Draft -> Sealed -> submitted. Inbound: Received -> Unpacked -> Verified -> stored.
+`Sealed` is made only in `translate`, `VerifiedDocument` only in `security`; a test walks the source to keep it so.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.domain.document import Document
+from gateway.domain.ids import AccountName, AxisDocId, Digest, ObjectKey, OrganId
+from gateway.domain.status import StatusReport
+from gateway.domain.verdict import SignatureVerdict
+
+
+class PacketKind(StrEnum):
+    """What the transport calls messagetype; the value is the word on the wire."""
+
+    DOCUMENT = "edoc"
+    STATUS = "status"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """Bytes in the blob store, durable, whether or not a row refers to them yet."""
+
+    digest: Digest
+    size: int
+    """Bytes."""
+    key: ObjectKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiteralPart:
+    """Bytes of a packet as they are."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedPart:
+    """A stored object as base64 without line breaks, on request as the only entry of a ZIP."""
+
+    stored: StoredObject
+    zip_entry: str | None
+    """Entry name inside the ZIP; None = the raw file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A packet ready to be put together: the same draft always gives the same bytes."""
+
+    kind: PacketKind
+    parts: tuple[LiteralPart | EncodedPart, ...]
+    sender: OrganId
+    recipients: tuple[OrganId, ...]
+    """Addressees of this packet, as they go into the transport's `to`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A draft whose exact length and digest are known, so that it can be sent."""
+
+    draft: Draft
+    length: int
+    """Bytes of the packet, without any trailing line end of the transport."""
+    sha256: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisItem:
+    """One line of the axis's list of what is waiting."""
+
+    axis_doc_id: AxisDocId
+    kind: PacketKind
+    recipients: tuple[OrganId, ...]
+    """What the list says of the addressees; may be empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A raw packet as it came, stored and not yet looked into."""
+
+    account: AccountName
+    item: AxisItem
+    raw: StoredObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketWarning:
+    """Something odd that was tolerated."""
+
+    code: str
+    path: str
+    """Element path, e.g. edXML/edXMLEnvelope/edXMLHeader/MessageHeader/From."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketDefect:
+    """Why a packet cannot be read."""
+
+    code: str
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnpackedDocument:
+    """A document as read, its attachments stored, nothing about it verified."""
+
+    document: Document
+    objects: tuple[StoredObject, ...]
+    """One per attachment, same order."""
+    warnings: tuple[PacketWarning, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnpackedStatus:
+    """A status as read."""
+
+    report: StatusReport
+    warnings: tuple[PacketWarning, ...]
+
+
+Unpacked = UnpackedDocument | UnpackedStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedDocument:
+    """A document whose attachments have been judged; each PDF attachment carries its verdict."""
+
+    document: Document
+    objects: tuple[StoredObject, ...]
+    warnings: tuple[PacketWarning, ...]
+    verdicts: tuple[SignatureVerdict | None, ...]
+    """One per attachment, same order; None where the file is no PDF."""

@@ -1,0 +1,1 @@
+"""Logs and metrics: every name declared once, no document content in either."""

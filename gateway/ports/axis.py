@@ -1,0 +1,69 @@
+"""One account on one exchange axis."""
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.domain.agency import DirectoryRow
+from gateway.domain.ids import AccountName, AxisDocId
+from gateway.domain.outcome import Finding, Outcome, Rejected, SentQuery, Unavailable
+from gateway.domain.packet import AxisItem, PacketKind, Sealed, StoredObject
+from gateway.ports.content import BlobWriter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """The axis's answer to what is waiting."""
+
+    items: tuple[AxisItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryListing:
+    """The axis's whole directory."""
+
+    rows: tuple[DirectoryRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """The packet arrived whole."""
+
+    stored: StoredObject
+
+
+class Axis(Protocol):
+    """One account on one axis. No method raises for what an axis may do."""
+
+    @property
+    @abstractmethod
+    def account(self) -> AccountName:
+        """The account's name in the settings."""
+
+    @abstractmethod
+    async def submit(self, sealed: Sealed, body: AsyncIterator[bytes]) -> Outcome:
+        """Send a packet once; `body` is Translator.stream(sealed.draft).
+
+        Retries only what cannot have been processed, and only before the body is touched.
+        """
+
+    @abstractmethod
+    async def find(self, query: SentQuery) -> Finding:
+        """Ask whether a packet whose answer was lost was taken."""
+
+    @abstractmethod
+    async def waiting(self, kind: PacketKind) -> Waiting | Unavailable:
+        """What is not yet acknowledged."""
+
+    @abstractmethod
+    async def fetch(self, item: AxisItem, writer: BlobWriter) -> Fetched | Rejected | Unavailable:
+        """Download one packet into `writer` and finish it."""
+
+    @abstractmethod
+    async def settle(self, axis_doc_id: AxisDocId, *, done: bool) -> Outcome:
+        """Tell the axis that an item is stored (done) or cannot be read (fail). Repeating is harmless."""
+
+    @abstractmethod
+    async def agencies(self) -> DirectoryListing | Unavailable:
+        """The axis's directory with old and new codes."""

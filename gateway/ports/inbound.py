@@ -1,0 +1,203 @@
+"""The store's ports on the way in: axis items, receptions, events."""
+
+from abc import abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from gateway.domain.agency import Agency
+from gateway.domain.document import Document
+from gateway.domain.ids import AccountName, AgencyId, AxisDocId, Digest, ObjectKey, ReceptionId, VendorId
+from gateway.domain.lifecycle import ItemState, ReceptionState
+from gateway.domain.packet import AxisItem, PacketDefect, PacketWarning, Received, StoredObject, VerifiedDocument
+from gateway.domain.status import Event, StatusReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedEntry:
+    """One received document for one recipient."""
+
+    id: ReceptionId
+    recipient: Agency
+    document: Document
+    """Attachments carry their verdicts."""
+    received_at: datetime
+    state: ReceptionState
+    warnings: tuple[PacketWarning, ...]
+    ack_id: str = ""
+    ack_deadline: datetime | None = None
+    delivery_attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A verified document on its way into the inbox."""
+
+    account: AccountName
+    item: AxisItem
+    verified: VerifiedDocument
+    content_digest: Digest
+    """Canonical header without trace and To, plus attachment digests: the axis rewrites bytes at every passage."""
+    recipients: tuple[Agency, ...]
+    """Local recipients."""
+    refusal: str = ""
+    """Not empty: stored as REFUSED with this reason, and status 02 is put into the outbox."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """The arrival is durable; `added` counts new receptions, 0 for a repetition."""
+
+    added: int
+    redundant: tuple[ObjectKey, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentConflict:
+    """The same document id came with other content: the item is quarantined for an operator, nothing overwritten."""
+
+    redundant: tuple[ObjectKey, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusPlaced:
+    """The status is in the log, or was before (`repeated`)."""
+
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusUnplaced:
+    """No document of ours matches, or the reporter is none of its recipients: quarantined."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRecord:
+    """How far an axis item has come in."""
+
+    received: Received
+    state: ItemState
+
+
+class InboundItems(Protocol):
+    """The inbox as the polling flow sees it."""
+
+    @abstractmethod
+    async def states(self, account: AccountName, ids: Collection[AxisDocId]) -> Mapping[AxisDocId, ItemState]:
+        """How far these items have come in before; unknown ones are left out."""
+
+    @abstractmethod
+    async def record(self, received: Received, *, at: datetime) -> tuple[ObjectKey, ...]:
+        """Keep the raw packet as FETCHED. Redundant keys to discard (recorded before)."""
+
+    @abstractmethod
+    async def unfinished(self, account: AccountName, *, limit: int) -> tuple[ItemRecord, ...]:
+        """Items that are not SETTLED or REJECTED, oldest first: what a crash interrupted."""
+
+    @abstractmethod
+    async def store(
+        self, arrival: Arrival, *, receipts: Sequence[StatusReport], at: datetime
+    ) -> Stored | ContentConflict:
+        """Add receptions, register objects, mark the item STORED (or QUARANTINED on conflict): one transaction.
+
+        It also puts `receipts` (status 01 when the setting says stored, 02 on refusal) into the outbox, for new
+        receptions only.
+        """
+
+    @abstractmethod
+    async def place_status(
+        self, received: Received, report: StatusReport, *, at: datetime
+    ) -> StatusPlaced | StatusUnplaced:
+        """Match the document, update the delivery, append the event, mark the item: one transaction."""
+
+    @abstractmethod
+    async def quarantine(self, received: Received, defect: PacketDefect, *, at: datetime) -> None:
+        """Keep a packet that cannot be read or placed, whole, with the reason."""
+
+    @abstractmethod
+    async def told(self, account: AccountName, axis_doc_id: AxisDocId, *, at: datetime) -> None:
+        """The axis knows: STORED becomes SETTLED, QUARANTINED becomes REJECTED."""
+
+
+class Receptions(Protocol):
+    """The inbox as rpc sees it."""
+
+    @abstractmethod
+    async def lease(
+        self, vendor: VendorId, *, under: AgencyId | None, limit: int, lease_for: timedelta, at: datetime
+    ) -> tuple[ReceivedEntry, ...]:
+        """Waiting or overdue documents of agencies this vendor serves now, urgent first, then oldest."""
+
+    @abstractmethod
+    async def get(self, reception: ReceptionId) -> ReceivedEntry | None:
+        """One entry, whatever its state, without a lease."""
+
+    @abstractmethod
+    async def acknowledge(
+        self, reception: ReceptionId, ack_id: str, *, receipt: StatusReport | None, at: datetime
+    ) -> ReceptionState | None:
+        """ACKNOWLEDGED if the lease named was the last one given, or if the entry is acknowledged already.
+
+        `receipt` goes into the outbox in the same transaction, once. Otherwise the state found instead, or None for a
+        lost lease.
+        """
+
+    @abstractmethod
+    async def refuse(
+        self, reception: ReceptionId, ack_id: str, *, reason: str, receipt: StatusReport, at: datetime
+    ) -> ReceptionState | None:
+        """REFUSED, with the status in the outbox; else as `acknowledge`."""
+
+    @abstractmethod
+    async def report(self, reception: ReceptionId, request_id: str, report: StatusReport, *, at: datetime) -> bool:
+        """Put a status into the outbox; False if this request id, or a code not REPEATABLE, was reported before."""
+
+    @abstractmethod
+    async def attachment(self, reception: ReceptionId, index: int) -> StoredObject | None:
+        """The bytes of one attachment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogHead:
+    """The ends of the event log."""
+
+    epoch: str
+    """Changes when the store was restored from a backup."""
+    first: int
+    """Position of the oldest kept event, minus one: the smallest position a reader can resume after."""
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPage:
+    """Events in order of position; `up_to` is how far the log was searched, past foreign events too."""
+
+    events: tuple[Event, ...]
+    up_to: int
+
+
+class EventLog(Protocol):
+    """The status log as watchers see it."""
+
+    @abstractmethod
+    async def head(self) -> LogHead:
+        """Epoch and ends."""
+
+    @abstractmethod
+    async def read(self, vendor: VendorId, *, under: AgencyId | None, after: int, limit: int) -> EventPage:
+        """Events after a position, of agencies this vendor serves or acts for now."""
+
+
+class Wakeups(Protocol):
+    """In-process hints that something new is in the store; polling finds it anyway."""
+
+    @abstractmethod
+    def notify(self, topic: str) -> None:
+        """Wake whoever waits for the topic: outbox, inbox, events."""
+
+    @abstractmethod
+    async def wait(self, topic: str, *, at_most: timedelta) -> None:
+        """Return after a notification or the time, whichever is first."""

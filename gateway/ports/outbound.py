@@ -1,0 +1,253 @@
+"""The store's ports on the way out: what exists, what was sent, what is still to be sent."""
+
+from abc import abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from gateway.domain.document import Document, Organization
+from gateway.domain.ids import (
+    AccountName,
+    AgencyId,
+    AxisDocId,
+    Digest,
+    DocumentUid,
+    MessageId,
+    ObjectKey,
+    OrganId,
+    VendorId,
+)
+from gateway.domain.lifecycle import DeliveryState, MessageState
+from gateway.domain.packet import StoredObject
+from gateway.domain.status import StatusReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """Bytes a vendor system has uploaded and may name until they expire."""
+
+    stored: StoredObject
+    expires_at: datetime
+
+
+class BlobIndex(Protocol):
+    """Which objects exist and who may refer to them."""
+
+    @abstractmethod
+    async def register_upload(self, vendor: VendorId, stored: StoredObject, *, expires_at: datetime) -> Upload:
+        """Note that the vendor uploaded these bytes.
+
+        The answer holds the object kept: if the same bytes were stored before, its key differs and the caller discards
+        the new object.
+        """
+
+    @abstractmethod
+    async def referable(
+        self, vendor: VendorId, digests: Collection[Digest], *, at: datetime
+    ) -> Mapping[Digest, StoredObject]:
+        """The objects among `digests` that this vendor uploaded (unexpired), sent or received."""
+
+    @abstractmethod
+    async def sweep(self, *, unreferenced_since: datetime, limit: int) -> tuple[ObjectKey, ...]:
+        """Forget objects that nothing refers to, expired uploads included; the caller then discards their keys."""
+
+    @abstractmethod
+    async def known(self, keys: Collection[ObjectKey]) -> frozenset[ObjectKey]:
+        """Those of the keys that rows refer to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryView:
+    """One recipient's part of a sent document."""
+
+    recipient: OrganId
+    state: DeliveryState
+    attempts: int
+    reason: str
+    last_status: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentDocument:
+    """A document sent through this gateway."""
+
+    uid: DocumentUid
+    agency: AgencyId
+    vendor: VendorId
+    document: Document
+    accepted_at: datetime
+    deliveries: tuple[DeliveryView, ...]
+    """Empty in lists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """Everything that accepting a document makes durable, in one transaction."""
+
+    vendor: VendorId
+    agency: AgencyId
+    request_id: str
+    request_digest: Digest
+    """Over the request as it came; tells a repetition from a reuse."""
+    content_digest: Digest
+    """Over the completed document; tells a second submission of the same document id from a conflict."""
+    document: Document
+    objects: tuple[StoredObject, ...]
+    """One per attachment; inline ones are registered here."""
+    route: AccountName
+    recipients_per_message: int
+    """Recipients that share one packet, at least 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The document is durable. `repeated` = it was before; then `redundant` names objects to discard."""
+
+    sent: SentDocument
+    repeated: bool
+    redundant: tuple[ObjectKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestReused:
+    """The request id was used before with other content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentReused:
+    """The sender used the document id before with other content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentFilter:
+    """What to list."""
+
+    agencies: frozenset[AgencyId] | None
+    """None = every agency below `root`, too."""
+    root: AgencyId
+    document_id: str = ""
+    state: DeliveryState | None = None
+    recipient: OrganId | None = None
+    accepted_from: datetime | None = None
+    accepted_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageKey:
+    """Where a page of documents ended: newest first."""
+
+    accepted_at: datetime
+    uid: DocumentUid
+
+
+class Documents(Protocol):
+    """The sent documents, as rpc and submission see them."""
+
+    @abstractmethod
+    async def repetition(
+        self, vendor: VendorId, request_id: str, request_digest: Digest
+    ) -> Taken | RequestReused | None:
+        """What an earlier use of the request id became; None if there was none."""
+
+    @abstractmethod
+    async def accept(self, acceptance: Acceptance, *, at: datetime) -> Taken | RequestReused | DocumentReused:
+        """Make a document, its deliveries, messages, first events and blob references durable at once.
+
+        Race-free: of two concurrent calls with one request id, or one sender and document id, one finds the other's.
+        """
+
+    @abstractmethod
+    async def get(self, uid: DocumentUid) -> SentDocument | None:
+        """One document with its deliveries."""
+
+    @abstractmethod
+    async def list(self, wanted: DocumentFilter, *, after: PageKey | None, limit: int) -> tuple[SentDocument, ...]:
+        """Documents, newest first."""
+
+    @abstractmethod
+    async def attachment(self, uid: DocumentUid, index: int) -> StoredObject | None:
+        """The bytes of one attachment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeasedMessage:
+    """One outbox entry, leased to this worker."""
+
+    id: MessageId
+    lease: str
+    """Proof of the lease; every write names it."""
+    route: AccountName
+    state: MessageState
+    """SUBMITTING here means: an earlier attempt was cut short, its outcome is unknown."""
+    attempts: int
+    """Attempts that ended before this one."""
+    created_at: datetime
+    first_submitted_at: datetime | None
+    """Start of the first attempt."""
+    settle_after: datetime | None
+    """UNCERTAIN: the axis's word that it has nothing counts only from then on."""
+    document: Document | None
+    """For a document packet."""
+    objects: tuple[StoredObject, ...]
+    recipients: tuple[Organization, ...]
+    """This message's share of the document's recipients."""
+    report: StatusReport | None
+    """For a status packet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """How one attempt ended, decided by flows/settle and applied by the store in one transaction."""
+
+    state: MessageState
+    due_at: datetime | None
+    """Next attempt; None in states that wait for nobody or for an operator."""
+    reason: str
+    counted: bool
+    """False: interrupted, not an attempt."""
+    axis_doc_id: AxisDocId | None
+    settle_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDepth:
+    """The outbox and inbox in numbers."""
+
+    outbox: Mapping[MessageState, int]
+    """Unsettled and failed messages by state."""
+    oldest_due: datetime | None
+    """Due time of the longest overdue message."""
+    inbox_waiting: int
+    inbox_unclaimed: int
+    """Waiting for agencies that no vendor serves."""
+    quarantined: int
+
+
+class OutboxQueue(Protocol):
+    """The outbox as the worker sees it."""
+
+    @abstractmethod
+    async def lease(self, owner: str, *, limit: int, lease_for: timedelta, at: datetime) -> tuple[LeasedMessage, ...]:
+        """Due messages, urgent first, then by due time; never one behind an older unsettled one of its ordering key."""
+
+    @abstractmethod
+    async def begin_submit(self, message: LeasedMessage, *, at: datetime) -> bool:
+        """Write SUBMITTING before the first byte leaves; False if the lease is lost."""
+
+    @abstractmethod
+    async def renew(self, message: LeasedMessage, *, lease_for: timedelta, at: datetime) -> bool:
+        """Keep the lease; False if it is lost."""
+
+    @abstractmethod
+    async def settle(self, message: LeasedMessage, settlement: Settlement, *, at: datetime) -> bool:
+        """Apply an attempt's end to message, deliveries, attempts and events, if the lease still holds."""
+
+    @abstractmethod
+    async def known_axis_ids(self, route: AccountName, *, since: datetime) -> frozenset[AxisDocId]:
+        """Axis ids given to messages since an instant."""
+
+    @abstractmethod
+    async def depth(self, *, at: datetime) -> QueueDepth:
+        """How much is waiting, for metrics."""
