@@ -1,0 +1,1 @@
+"""Protobuf and gRPC modules generated from proto/ by proto/generate.py; nobody edits what is below."""

@@ -1,0 +1,94 @@
+"""The two HTTP applications: the axis with its faults, and the loopback control endpoint that switches them."""
+
+import asyncio
+import json
+from typing import Final
+
+from aiohttp import web
+
+from gateway.sandbox.core import Axis
+from gateway.sandbox.faults import Fault, Faults, Wish, read_wish
+from gateway.sandbox.rest import RestFace
+
+_PAGE: Final = "<!DOCTYPE html><html><head><title>Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
+
+
+def make_axis_app(face: RestFace, *, slow_seconds: float) -> web.Application:
+    """The axis's application: one route for every path and method, each answer subject to the faults."""
+    faults = face.faults
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if faults.take(Fault.DOWN):
+            return _cut(request)
+        for fault, status in ((Fault.HTML, 200), (Fault.HTML_502, 502)):
+            if faults.take(fault):
+                return web.Response(text=_PAGE, content_type="text/html", status=status)
+        response = await face.answer(request)
+        if request.path.endswith("/sendEdoc") and faults.take(Fault.ANSWER_LOST):
+            return _cut(request)
+        return response
+
+    async def invite_body(request: web.Request) -> None:
+        # An axis that is down does not answer "Expect: 100-continue" either.
+        if not faults.is_on(Fault.DOWN) and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    async def delay(request: web.Request, _response: web.StreamResponse) -> None:
+        gone = request.transport is None or request.transport.is_closing()
+        if not gone and faults.take(Fault.SLOW):
+            await asyncio.sleep(slow_seconds)
+
+    app = web.Application(client_max_size=64 * 1024)
+    app.router.add_route("*", r"/{path:[\s\S]*}", answer, expect_handler=invite_body)
+    app.on_response_prepare.append(delay)
+    return app
+
+
+def make_control_app(axis: Axis, faults: Faults) -> web.Application:
+    """The control application: `GET/POST /faults`, `DELETE /faults/NAME`, `GET /records`."""
+
+    async def show(_request: web.Request) -> web.Response:
+        return web.json_response(faults.describe())
+
+    async def switch_on(request: web.Request) -> web.Response:
+        wish = _read_body(await request.text())
+        if wish is None:
+            return web.json_response({"error": f"name must be one of {', '.join(Fault)}; count at least 1"}, status=400)
+        faults.switch_on(wish)
+        return web.json_response(faults.describe())
+
+    async def switch_off(request: web.Request) -> web.Response:
+        wish = read_wish(request.match_info["name"])
+        if wish is None:
+            return web.json_response({"error": f"name must be one of {', '.join(Fault)}"}, status=404)
+        faults.switch_off(wish.fault)
+        return web.json_response(faults.describe())
+
+    async def list_records(_request: web.Request) -> web.Response:
+        return web.json_response(axis.records)
+
+    app = web.Application(client_max_size=4096)
+    app.router.add_get("/faults", show)
+    app.router.add_post("/faults", switch_on)
+    app.router.add_delete("/faults/{name}", switch_off)
+    app.router.add_get("/records", list_records)
+    return app
+
+
+def _read_body(text: str) -> Wish | None:
+    """`{"name": NAME, "count": N}`, the count optional."""
+    try:
+        wish = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(wish, dict) or not isinstance(wish.get("name"), str):
+        return None
+    count = wish.get("count")
+    return read_wish(wish["name"] if count is None else f"{wish['name']}:{count}")
+
+
+def _cut(request: web.Request) -> web.Response:
+    """Close the connection without a word; the answer given back to aiohttp goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
