@@ -59,6 +59,8 @@ class CannotTell:
     """The axis cannot be asked, or its answer proves nothing."""
 
     reason: str
+    passing: bool = False
+    """True: it could not be reached this time; asking later may help."""
 
 
 Finding = Found | Absent | CannotTell

@@ -81,7 +81,7 @@ def sign_pdf(
     key = signer.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     new_registry: Any = SimpleCertificateStore  # its constructor carries no types
     registry = new_registry()
-    registry.register_multiple(certificates)
+    registry.register_multiple(certificates[1:])
     simple = SimpleSigner(
         signing_cert=certificates[0],
         signing_key=private_key_info.load(key),

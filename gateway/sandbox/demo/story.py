@@ -221,7 +221,7 @@ def _both_languages(error: grpc.aio.AioRpcError) -> tuple[str, str]:
     for key, value in error.trailing_metadata():
         if key != "grpc-status-details-bin":
             continue
-        for detail in status_pb2.Status.FromString(bytes(value, "latin-1") if isinstance(value, str) else value).details:
+        for detail in status_pb2.Status.FromString(_bytes(value)).details:
             message = error_details_pb2.LocalizedMessage()
             if detail.Unpack(message) and message.locale == "vi-VN":
                 vietnamese = message.message
@@ -234,3 +234,7 @@ def _today(it: _Play) -> str:
 
 def _tick(got: list[tuple[str, str]], wanted: list[tuple[str, str]]) -> str:
     return "✓" if got == wanted[: len(got)] else "✗"
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode("latin-1") if isinstance(value, str) else value

@@ -125,7 +125,8 @@ class Vendor:
         self, *, most: int = 10, ack_deadline: timedelta = timedelta(seconds=60)
     ) -> Sequence[inbox_service_pb2.ReceivedDocument]:
         """Lease what is waiting; what is not acknowledged within `ack_deadline` comes again."""
-        request = inbox_service_pb2.PullDocumentsRequest(max_documents=most, ack_deadline=ack_deadline)
+        request = inbox_service_pb2.PullDocumentsRequest(max_documents=most)
+        request.ack_deadline.FromTimedelta(ack_deadline)
         return (await self._inbox.PullDocuments(request, timeout=_CALL_SECONDS)).documents
 
     async def download(self, name: str, target: Path) -> str:

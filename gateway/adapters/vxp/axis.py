@@ -1,0 +1,289 @@
+"""One account on a VXP axis as port Axis."""
+
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
+from http import HTTPStatus
+from typing import TypeVar
+
+import httpx
+import structlog
+
+from gateway.adapters.http import Broken, HttpClient, PacketBody, Repeat
+from gateway.adapters.vxp.client import Listing, VxpClient, read_answer
+from gateway.adapters.vxp.config import FetchBy, SentList, VxpAccount
+from gateway.adapters.vxp.download import read_embedded, read_raw
+from gateway.adapters.vxp.faults import TOO_LARGE, UNWRITABLE, Answer, as_unavailable, judge, judge_broken, text
+from gateway.adapters.vxp.rows import SentRow, read_agency, read_item, read_sent
+from gateway.adapters.vxp.sent import USUAL_PAGES, find_sent
+from gateway.adapters.vxp.signing import file_hash, header_safe
+from gateway.domain.agency import DirectoryRow
+from gateway.domain.errors import ErrorCode, GatewayError
+from gateway.domain.ids import AccountName, AxisDocId
+from gateway.domain.outcome import (
+    Absent,
+    Accepted,
+    CannotTell,
+    Finding,
+    Found,
+    Outcome,
+    Rejected,
+    SentQuery,
+    Unavailable,
+    Uncertain,
+)
+from gateway.domain.packet import AxisItem, PacketKind, Sealed
+from gateway.observability.metrics import Metrics
+from gateway.ports import Axis, BlobWriter, Clock, DirectoryListing, Fetched, Waiting
+
+_LOG = structlog.get_logger()
+_EDOC = {"servicetype": "eDoc"}
+_MAX_PAGES = 100
+_UNOFFERED = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+
+_WORDS = {
+    Accepted: "accepted",
+    Waiting: "accepted",
+    Fetched: "accepted",
+    DirectoryListing: "accepted",
+    Rejected: "rejected",
+    Unavailable: "unavailable",
+    Uncertain: "uncertain",
+    Found: "found",
+    Absent: "absent",
+    CannotTell: "cannot_tell",
+}
+"""Metric label of each result; a question that was answered counts as accepted."""
+
+_Row = TypeVar("_Row")
+_Result = TypeVar("_Result", bound=Outcome | Finding | Waiting | Fetched | DirectoryListing)
+
+
+class VxpAxis(Axis):
+    """Speaks the national dialect. Operations and headers: axis.md sections 2 to 4."""
+
+    def __init__(self, *, account: VxpAccount, clock: Clock, metrics: Metrics) -> None:
+        """Open nothing yet. Raises OSError or ssl.SSLError if the account's CA file cannot be read."""
+        self._account = account
+        self._clock = clock
+        self._metrics = metrics
+        self._http = HttpClient(tls_ca_file=account.tls_ca_file, concurrency=account.concurrency, retry=account.retry)
+        self._client = VxpClient(account=account, clock=clock, http=self._http)
+
+    @property
+    def account(self) -> AccountName:
+        """The account's name in the settings."""
+        return self._account.name
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def submit(self, sealed: Sealed, body: AsyncIterator[bytes]) -> Outcome:
+        """Send a packet once with sendEdoc. Raises what `body` raises, and GatewayError if it is not as long as sealed.
+
+        Rejected without sending: codes that no header can carry, packets over the account's limit.
+        """
+        try:
+            return await self._observed("sendEdoc", self._submit(sealed, body))
+        finally:
+            if isinstance(body, AsyncGenerator):
+                await body.aclose()
+
+    async def find(self, query: SentQuery) -> Finding:
+        """Look for a document in getSentEdocList, where the axis lists by sender; CannotTell where it does not.
+
+        The operation has no documented pages. A list of a usual page's length is asked for its next page; the same
+        rows again mean that the axis knows no pages and this was all.
+        """
+        if self._account.sent_list is SentList.BY_DOCID:
+            return CannotTell(reason="the axis is asked by docId only, and the docId was lost with the answer")
+        return await self._observed("getSentEdocList", self._find(query))
+
+    async def waiting(self, kind: PacketKind) -> Waiting | Unavailable:
+        """What is not yet acknowledged, one answer's worth: acknowledged items make room for further ones."""
+        return await self._observed("getReceivedEdocList", self._waiting(kind))
+
+    async def fetch(self, item: AxisItem, writer: BlobWriter) -> Fetched | Rejected | Unavailable:
+        """Download a packet as it is, a trailing line end included. Rejected if longer than `writer` takes.
+
+        Raises what else `writer` raises.
+        """
+        operation = "downloadEdoc" if self._account.fetch is FetchBy.DOWNLOAD else "getEdoc"
+        return await self._observed(operation, self._fetch(item, writer))
+
+    async def settle(self, axis_doc_id: AxisDocId, *, done: bool) -> Outcome:
+        """Acknowledge an item with updateStatus."""
+        return await self._observed("updateStatus", self._settle(axis_doc_id, done=done))
+
+    async def agencies(self) -> DirectoryListing | Unavailable:
+        """The directory with old codes (getAgenciesListQD20), or where the axis has no such list, getAgenciesList.
+
+        An empty directory is Unavailable: believing it would close every agency.
+        """
+        listing = await self._observed("getAgenciesListQD20", self._agencies("getAgenciesListQD20", {"level": "1"}))
+        if not isinstance(listing, Rejected):
+            return listing
+        plain = await self._observed("getAgenciesList", self._agencies("getAgenciesList", {}))
+        return as_unavailable(plain) if isinstance(plain, Rejected) else plain
+
+    async def _submit(self, sealed: Sealed, body: AsyncIterator[bytes]) -> Outcome:
+        draft = sealed.draft
+        if sealed.length > self._account.max_packet_bytes:
+            return Rejected(code=TOO_LARGE, reason=f"the axis takes at most {self._account.max_packet_bytes} bytes")
+        for code in (draft.sender, *draft.recipients):
+            if not code or not header_safe(code):
+                return Rejected(code=UNWRITABLE, reason=f"agency code {code!r} is not printable ASCII")
+        parameters = {
+            **_EDOC,
+            "messagetype": draft.kind.value,
+            "hash-file": file_hash(sealed.sha256, self._account.hash_form),
+            "from": draft.sender,
+        }
+        if draft.recipients:
+            parameters["to"] = json.dumps(draft.recipients, separators=(",", ":"))
+        reply = await self._client.exchange(
+            "sendEdoc",
+            parameters,
+            read_answer,
+            body=PacketBody(chunks=body, length=sealed.length, trailer=b"\r\n"),
+            timeouts=self._account.transfer_timeouts,
+            repeat=Repeat.UNPROCESSED,
+        )
+        return self._judge(reply)
+
+    async def _find(self, query: SentQuery) -> Finding:
+        rows = await self._read_sent_page({})
+        if isinstance(rows, CannotTell) or len(rows) not in USUAL_PAGES:
+            return rows if isinstance(rows, CannotTell) else find_sent(rows, query)
+        size, seen = len(rows), dict.fromkeys(rows)
+        for index in range(2, _MAX_PAGES + 1):
+            page = await self._read_sent_page({"pageSize": str(size), "pageIndex": str(index)})
+            if isinstance(page, CannotTell):
+                return page
+            known = len(seen)
+            seen.update(dict.fromkeys(page))
+            if len(seen) == known or len(page) < size:
+                return find_sent(seen, query)
+        return CannotTell(reason=f"the axis's list has more than {_MAX_PAGES} pages")
+
+    async def _read_sent_page(self, page: dict[str, str]) -> tuple[SentRow, ...] | CannotTell:
+        parameters = {**_EDOC, "messagetype": PacketKind.DOCUMENT.value, "docId": "", **page}
+        listing = await self._list("getSentEdocList", parameters, read_sent)
+        if isinstance(listing, Unavailable):
+            return CannotTell(reason=listing.reason)
+        declared = text(listing.members.get("count"))
+        if not listing.listed or listing.skipped or (declared.isdecimal() and int(declared) > len(listing.rows)):
+            return CannotTell(reason="the axis's list of sent items is not whole")
+        return listing.rows
+
+    async def _waiting(self, kind: PacketKind) -> Waiting | Unavailable:
+        read = partial(read_item, kind=kind)
+        listing = await self._list("getReceivedEdocList", {**_EDOC, "messagetype": kind.value}, read)
+        if isinstance(listing, Unavailable):
+            return listing
+        envelope = listing.answer.envelope
+        if not listing.listed and (listing.members.get("data") or envelope is None or envelope.code != "0"):
+            return Unavailable(reason="the axis said OK but sent no list")
+        items = {item.axis_doc_id: item for item in reversed(listing.rows)}
+        return Waiting(items=tuple(reversed(items.values())))
+
+    async def _fetch(self, item: AxisItem, writer: BlobWriter) -> Fetched | Rejected | Unavailable:
+        raw = self._account.fetch is FetchBy.DOWNLOAD
+
+        async def read(response: httpx.Response) -> Fetched | Answer | Unavailable:
+            return await (read_raw if raw else read_embedded)(response, writer)
+
+        try:
+            reply = await self._client.exchange(
+                "downloadEdoc" if raw else "getEdoc",
+                {"docId": item.axis_doc_id, "filePath": f"{item.axis_doc_id}.edxml"},
+                read,
+                method="GET" if raw else "POST",
+                body=None if raw else b"{}",
+                timeouts=self._account.transfer_timeouts,
+                repeat=Repeat.UNANSWERED,
+            )
+        except GatewayError as error:
+            if error.code is not ErrorCode.ATTACHMENT_TOO_LARGE:
+                raise
+            return Rejected(code=TOO_LARGE, reason=error.english)
+        if isinstance(reply, Fetched | Unavailable):
+            return reply
+        outcome = self._judge(reply, doc_id=item.axis_doc_id)
+        return outcome if isinstance(outcome, Rejected) else as_unavailable(outcome)
+
+    async def _settle(self, axis_doc_id: AxisDocId, *, done: bool) -> Outcome:
+        reply = await self._client.exchange(
+            "updateStatus",
+            {"docId": axis_doc_id, "status": "done" if done else "fail"},
+            read_answer,
+            body=b"{}",
+            timeouts=self._account.call_timeouts,
+            repeat=Repeat.ANY_TIME,
+        )
+        return self._judge(reply, doc_id=axis_doc_id)
+
+    async def _agencies(self, operation: str, parameters: dict[str, str]) -> DirectoryListing | Unavailable | Rejected:
+        """The directory by one operation; Rejected if the axis does not offer it."""
+        listing: Listing[DirectoryRow] | Broken = await self._client.list_rows(
+            operation,
+            parameters,
+            read_agency,
+            timeouts=self._account.directory_timeouts,
+            limit=self._account.max_directory_bytes,
+        )
+        if isinstance(listing, Broken):
+            return as_unavailable(judge_broken(listing))
+        answer = listing.answer
+        if answer.envelope is None and answer.http_status not in _UNOFFERED:
+            return as_unavailable(self._judge(answer))
+        if answer.envelope is None or not answer.envelope.good:
+            refusal = as_unavailable(self._judge(answer))
+            return Rejected(code=answer.envelope.code if answer.envelope else "", reason=refusal.reason)
+        if listing.skipped:
+            _LOG.warning("axis.rows_skipped", account=self.account, operation=operation, rows=listing.skipped)
+        if not listing.rows:
+            return Unavailable(reason="the axis said OK but listed no agency")
+        return DirectoryListing(rows=listing.rows)
+
+    async def _list(
+        self,
+        operation: str,
+        parameters: dict[str, str],
+        read_row: Callable[[Mapping[str, object]], _Row | None],
+    ) -> Listing[_Row] | Unavailable:
+        """A list whose envelope is good."""
+        listing = await self._client.list_rows(
+            operation,
+            parameters,
+            read_row,
+            timeouts=self._account.call_timeouts,
+            limit=self._account.max_list_bytes,
+        )
+        if isinstance(listing, Broken):
+            return as_unavailable(judge_broken(listing))
+        if listing.answer.envelope is None or not listing.answer.envelope.good:
+            return as_unavailable(self._judge(listing.answer))
+        if listing.skipped:
+            _LOG.info("axis.rows_skipped", account=self.account, operation=operation, rows=listing.skipped)
+        return listing
+
+    def _judge(self, reply: Answer | Broken, *, doc_id: AxisDocId | None = None) -> Outcome:
+        if isinstance(reply, Broken):
+            return judge_broken(reply)
+        return judge(reply, now=self._clock.now(), doc_id=doc_id)
+
+    async def _observed(self, operation: str, work: Awaitable[_Result]) -> _Result:
+        """Do the work, then count its time and outcome, and log what went wrong."""
+        start, word = time.perf_counter(), "interrupted"
+        try:
+            result = await work
+            word, reason = _WORDS[type(result)], getattr(result, "reason", "")
+        finally:
+            seconds = time.perf_counter() - start
+            self._metrics.axis_seconds.labels(self.account, operation, word).observe(seconds)
+        if reason:
+            _LOG.warning("axis.call_failed", account=self.account, operation=operation, outcome=word, reason=reason)
+        return result

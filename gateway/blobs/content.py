@@ -1,0 +1,173 @@
+"""Implements Blobs over obstore; what differs between stores (durability, a local file) is left to one class each.
+
+Objects are written once, under keys that say nothing about their content; nothing is ever renamed or overwritten.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import uuid
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore
+
+from gateway.domain.errors import ErrorCode, GatewayError
+from gateway.domain.ids import Digest, ObjectKey
+from gateway.domain.packet import StoredObject
+from gateway.ports.content import Blobs, BlobWriter, Clock
+
+CHUNK = 256 * 1024
+"""Largest chunk that `stream` yields, bytes."""
+
+_READ_AHEAD = 192 * 1024
+_WRITE_BUFFER = 1024 * 1024
+_WRITES_AT_ONCE = 2
+_LIST_BATCH = 1000
+
+_TEMPORARY = re.compile(r".+#\d+")
+# obstore writes to `NAME#NUMBER` beside the final name and renames at the end.
+
+
+class ObjectBlobs(Blobs):
+    """Blobs in an obstore store. A writer holds at most about 3 MiB, a reader 256 KiB, whatever the object's size."""
+
+    def __init__(self, store: ObjectStore, *, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    @asynccontextmanager
+    async def writer(self, *, limit: int) -> AsyncIterator[BlobWriter]:
+        """A writer for one object of at most `limit` bytes.
+
+        Raises GatewayError ATTACHMENT_TOO_LARGE from `write`, STORE_UNAVAILABLE from `write` and `finish` when the
+        store fails (e.g. a full disk).
+        """
+        writer = _Writer(self, self._new_key(), limit=limit)
+        try:
+            yield writer
+        finally:
+            await writer.abandon_unfinished()
+
+    async def stream(self, stored: StoredObject, *, offset: int = 0) -> AsyncIterator[bytes]:
+        """The object's bytes from `offset` on; nothing when `offset` is at or past the end."""
+        if offset >= stored.size:
+            return
+        found = await obstore.get_async(self._store, stored.key, options={"range": {"offset": offset}})
+        async for piece in found.stream(min_chunk_size=_READ_AHEAD):
+            view = memoryview(piece)
+            for start in range(0, len(view), CHUNK):
+                yield bytes(view[start : start + CHUNK])
+
+    async def discard(self, keys: Iterable[ObjectKey]) -> None:
+        """Remove objects that no row refers to; unknown keys are ignored."""
+        for key in keys:
+            with suppress(FileNotFoundError):
+                await obstore.delete_async(self._store, key)
+
+    async def keys(self, *, older_than: datetime) -> AsyncIterator[Sequence[ObjectKey]]:
+        """Keys of objects last modified before an instant by the store's own clock, at most 1000 a batch."""
+        async for batch in obstore.list(self._store, chunk_size=_LIST_BATCH):
+            old = [ObjectKey(meta["path"]) for meta in batch if meta["last_modified"] < older_than]
+            if old:
+                yield old
+
+    @abstractmethod
+    async def make_durable(self, key: ObjectKey) -> None:
+        """Return once a completely written object survives a power cut."""
+
+    def open_sink(self, key: ObjectKey) -> "obstore.AsyncWritableFile":
+        """Where the bytes of a new object go; invisible until closed, removed when left by an exception."""
+        return obstore.open_writer_async(self._store, key, buffer_size=_WRITE_BUFFER, max_concurrency=_WRITES_AT_ONCE)
+
+    def _new_key(self) -> ObjectKey:
+        # A folder a day keeps folders small and lets a backup skip the days it has.
+        return ObjectKey(f"{self._clock.now():%Y%m%d}/{uuid.uuid4().hex}")
+
+
+class LocalBlobs(ObjectBlobs):
+    """Blobs below `root`, which is made if missing; one process at a time may use it."""
+
+    def __init__(self, root: Path, *, clock: Clock) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        _sync(root.parent)
+        super().__init__(LocalStore(root), clock=clock)
+        self._root = root
+
+    @asynccontextmanager
+    async def local_path(self, stored: StoredObject) -> AsyncIterator[Path]:
+        """The object's own file; to be read only."""
+        yield self._root / stored.key
+
+    async def make_durable(self, key: ObjectKey) -> None:
+        """Sync the file, its folder and the root, which the folder may be new in; obstore renames without fsync."""
+        path = self._root / key
+        await asyncio.to_thread(_sync, path, path.parent, self._root)
+
+    async def sweep_temporary(self) -> int:
+        """Remove what writers of a crashed process left; how many files. Only before the first writer is opened."""
+        return await asyncio.to_thread(self._remove_temporary)
+
+    def _remove_temporary(self) -> int:
+        leftovers = [path for path in self._root.glob("*/*#*") if _TEMPORARY.fullmatch(path.name)]
+        for path in leftovers:
+            path.unlink()
+        return len(leftovers)
+
+
+class _Writer(BlobWriter):
+    def __init__(self, blobs: ObjectBlobs, key: ObjectKey, *, limit: int) -> None:
+        self._blobs = blobs
+        self._key = key
+        self._limit = limit
+        self._sink = blobs.open_sink(key)
+        self._closed = False
+        self._finished = False
+        self._size = 0
+        self._digest = hashlib.sha256()
+
+    async def write(self, chunk: bytes) -> None:
+        if self._size + len(chunk) > self._limit:
+            raise GatewayError(ErrorCode.ATTACHMENT_TOO_LARGE, limit=self._limit)
+        self._size += len(chunk)
+        self._digest.update(chunk)
+        try:
+            await self._sink.write(chunk)
+        except (BaseError, OSError) as error:
+            raise GatewayError(ErrorCode.STORE_UNAVAILABLE) from error
+
+    async def finish(self) -> StoredObject:
+        try:
+            await self._sink.close()
+            self._closed = True
+            await self._blobs.make_durable(self._key)
+        except (BaseError, OSError) as error:
+            raise GatewayError(ErrorCode.STORE_UNAVAILABLE) from error
+        self._finished = True
+        return StoredObject(digest=Digest(self._digest.hexdigest()), size=self._size, key=self._key)
+
+    async def abandon_unfinished(self) -> None:
+        """Remove whatever was written, unless `finish` succeeded."""
+        if self._finished:
+            return
+        # A failing store must not hide why the writer was left; the sweep finds what cannot be removed now.
+        with suppress(BaseError, OSError):
+            if not self._closed:
+                # The sink knows no "abort"; being left by an exception is how it is told.
+                await self._sink.__aexit__(GatewayError, None, None)
+            await self._blobs.discard([self._key])
+
+
+def _sync(*paths: Path) -> None:
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,6 @@
+"""The wiring: settings in, a running gateway out. The only place that knows all parts."""
+
+from gateway.bootstrap.checks import problems
+from gateway.bootstrap.running import Gateway, serve
+
+__all__ = ["Gateway", "problems", "serve"]

@@ -1,0 +1,166 @@
+"""Settings to the plain values that each part takes; nothing is decided here."""
+
+from datetime import timedelta
+
+from gateway import xmlsafe
+from gateway.adapters.http import Timeouts
+from gateway.adapters.vxp.config import FetchBy, HashForm, SentList, VxpAccount
+from gateway.domain import rules
+from gateway.domain.backoff import Backoff
+from gateway.domain.ids import AccountName, OrganId, VendorId
+from gateway.domain.mandate import VendorSystem
+from gateway.domain.signing import AlteredRule, SignaturePolicy, SubmitRule
+from gateway.flows.config import (
+    AccountPolicy,
+    InboundPolicy,
+    OnUnknown,
+    OutboundPolicy,
+    ReceiptAt,
+    UpkeepPolicy,
+)
+from gateway.rpc.config import RpcConfig, TlsFiles
+from gateway.settings import AxisSettings, LimitSettings, ServerSettings, Settings, secret_of
+
+_LEASE = timedelta(seconds=15)
+_POLL = timedelta(seconds=1)
+_ITEMS_AT_ONCE = 4
+
+
+def rpc_config(settings: Settings) -> RpcConfig:
+    """How vendor systems are served."""
+    server = settings.server
+    return RpcConfig(
+        listen=server.listen,
+        tls=_tls_files(server),
+        loopback_vendor=VendorId(server.plaintext_loopback_vendor) or None,
+        attachment_limit=settings.limits.attachment_bytes,
+        upload_expiry=timedelta(hours=server.upload_expiry_hours),
+    )
+
+
+def _tls_files(server: ServerSettings) -> TlsFiles | None:
+    if server.tls_certificate is None or server.tls_key is None or server.client_ca is None:
+        return None
+    return TlsFiles(certificate=server.tls_certificate, key=server.tls_key, client_ca=server.client_ca)
+
+
+def vendor_systems(settings: Settings) -> tuple[VendorSystem, ...]:
+    """The vendor systems and their roots."""
+    return tuple(
+        VendorSystem(
+            id=VendorId(vendor.id),
+            uri_sans=frozenset(vendor.uri_sans),
+            certificate_sha256=frozenset(vendor.certificate_sha256),
+            serves=tuple(OrganId(code) for code in vendor.serves),
+            acts_for=tuple(OrganId(code) for code in vendor.acts_for),
+        )
+        for vendor in settings.vendors
+    )
+
+
+def vxp_account(name: str, axis: AxisSettings, limits: LimitSettings) -> VxpAccount:
+    """One account on the national axis."""
+    call = Timeouts(
+        connect=axis.connect_seconds,
+        read=axis.read_seconds,
+        write=axis.read_seconds,
+        total=axis.total_seconds,
+    )
+    return VxpAccount(
+        name=AccountName(name),
+        endpoint=axis.endpoint,
+        system_id=axis.system_id,
+        secret=secret_of(axis),
+        hash_form=HashForm(axis.hash_form),
+        sent_list=SentList(axis.sent_list),
+        fetch=FetchBy(axis.fetch),
+        tls_ca_file=axis.ca_file,
+        max_packet_bytes=min(axis.max_packet_bytes, limits.packet_bytes),
+        call_timeouts=call,
+        transfer_timeouts=call,
+        directory_timeouts=call,
+    )
+
+
+def account_policy(name: str, axis: AxisSettings, limits: LimitSettings) -> AccountPolicy:
+    """The account as the flows see it."""
+    roots = tuple(OrganId(code) for code in axis.agencies)
+    return AccountPolicy(
+        name=AccountName(name),
+        local_roots=frozenset(roots),
+        hop=roots[0],
+        packet_limit=min(axis.max_packet_bytes, limits.packet_bytes),
+        recipients_per_message=axis.recipients_per_message,
+        settling_time=timedelta(seconds=axis.settling_seconds),
+        on_unknown=OnUnknown(axis.on_unknown),
+    )
+
+
+def outbound_policy(settings: Settings) -> OutboundPolicy:
+    """How the outbox is worked off."""
+    delivery = settings.delivery
+    return OutboundPolicy(
+        backoff=Backoff(
+            first=timedelta(seconds=delivery.first_retry_seconds),
+            factor=delivery.retry_factor,
+            ceiling=timedelta(seconds=delivery.retry_ceiling_seconds),
+            jitter=delivery.retry_jitter,
+            give_up_after=timedelta(hours=delivery.give_up_hours),
+        ),
+        lease_for=_LEASE,
+        concurrency=delivery.concurrency,
+        poll_interval=_POLL,
+        drain_grace=timedelta(seconds=settings.server.drain_seconds),
+    )
+
+
+def inbound_policy(settings: Settings) -> InboundPolicy:
+    """How waiting items are taken in."""
+    axis = next(iter(settings.axis.values()))
+    return InboundPolicy(
+        poll_interval=timedelta(seconds=axis.poll_seconds),
+        concurrency=_ITEMS_AT_ONCE,
+        packet_limit=settings.limits.packet_bytes,
+    )
+
+
+def receipt_at(settings: Settings) -> ReceiptAt:
+    """When the sender is told that a document arrived."""
+    return ReceiptAt(settings.delivery.receipt)
+
+
+def upkeep_policy(settings: Settings) -> UpkeepPolicy:
+    """How the house is kept."""
+    return UpkeepPolicy(
+        measure_interval=timedelta(seconds=5),
+        clean_interval=timedelta(minutes=10),
+        unreferenced_for=timedelta(hours=settings.server.upload_expiry_hours),
+        orphaned_for=timedelta(hours=24),
+    )
+
+
+def signature_policy(settings: Settings) -> SignaturePolicy:
+    """What follows from signatures."""
+    return SignaturePolicy(
+        submit=SubmitRule(settings.signatures.submit),
+        inbound_altered=AlteredRule(settings.signatures.inbound_altered),
+    )
+
+
+def document_limits(limits: LimitSettings) -> rules.Limits:
+    """Counts a submission must keep."""
+    return rules.Limits(recipients=limits.recipients, attachments=limits.attachments)
+
+
+def packet_limits(limits: LimitSettings) -> xmlsafe.Limits:
+    """What one packet may cost; the same for the service and the command line."""
+    return xmlsafe.Limits(
+        attachment=limits.attachment_bytes,
+        packet=limits.packet_bytes,
+        inflated=limits.inflated_bytes,
+        ratio=limits.inflate_ratio,
+        attachments=limits.attachments,
+        recipients=limits.recipients,
+        depth=limits.depth,
+        header=limits.header_bytes,
+    )

@@ -1,0 +1,131 @@
+"""The parts, made and opened in the order in which they need each other."""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, start_http_server
+
+from gateway.adapters.vxp.axis import VxpAxis
+from gateway.blobs.content import LocalBlobs
+from gateway.bootstrap import configs
+from gateway.domain.mandate import VendorSystem
+from gateway.flows.config import AccountPolicy
+from gateway.flows.wakeups import LocalWakeups
+from gateway.observability.metrics import Metrics
+from gateway.ports import Clock, SignatureCheck, Translator
+from gateway.security.check import PdfSignatureCheck
+from gateway.security.policy import SignatureRules
+from gateway.security.pool import JudgePool
+from gateway.security.trust import load_anchors
+from gateway.settings import Settings, SettingsError, SignatureSettings
+from gateway.store.store import Store, open_store
+from gateway.translate.edxml.translator import EdxmlTranslator
+
+
+class SystemClock(Clock):
+    """The one clock of the gateway."""
+
+    def now(self) -> datetime:
+        """The present instant, UTC."""
+        return datetime.now(tz=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the flows and the listeners are made of."""
+
+    clock: Clock
+    metrics: Metrics
+    wakeups: LocalWakeups
+    blobs: LocalBlobs
+    store: Store
+    signatures: SignatureCheck
+    translator: Translator
+    axis: VxpAxis
+    account: AccountPolicy
+    vendors: tuple[VendorSystem, ...]
+
+
+async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:
+    """Open everything; `stack` closes it in reverse. Raises SettingsError if another gateway uses the data."""
+    clock, metrics = SystemClock(), _metrics(settings.metrics.listen, stack)
+    name, axis_settings = next(iter(settings.axis.items()))
+    settings.store.path.parent.mkdir(parents=True, exist_ok=True)
+    stack.enter_context(_exclusive(settings.store.path))
+    blobs = LocalBlobs(settings.blobs.path, clock=clock)
+    await blobs.sweep_temporary()
+    store = await open_store(settings.store.path)
+    stack.push_async_callback(store.close)
+    axis = VxpAxis(
+        account=configs.vxp_account(name, axis_settings, settings.limits),
+        clock=clock,
+        metrics=metrics,
+    )
+    stack.push_async_callback(axis.aclose)
+    return Parts(
+        clock=clock,
+        metrics=metrics,
+        wakeups=LocalWakeups(),
+        blobs=blobs,
+        store=store,
+        signatures=await _signatures(settings.signatures, blobs, metrics, stack),
+        translator=EdxmlTranslator(blobs=blobs, limits=configs.packet_limits(settings.limits)),
+        axis=axis,
+        account=configs.account_policy(name, axis_settings, settings.limits),
+        vendors=configs.vendor_systems(settings),
+    )
+
+
+async def _signatures(
+    settings: SignatureSettings,
+    blobs: LocalBlobs,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+) -> SignatureCheck:
+    anchors, rules = load_anchors(settings.trust_dir), SignatureRules()
+    pool = JudgePool(
+        workers=settings.workers,
+        time_limit=timedelta(seconds=settings.timeout_seconds),
+        anchors=anchors,
+        rules=rules,
+    )
+    stack.push_async_callback(pool.stop)
+    await pool.start()
+    return PdfSignatureCheck(blobs=blobs, judge=pool, anchors=anchors, rules=rules, metrics=metrics)
+
+
+def _metrics(listen: str, stack: AsyncExitStack) -> Metrics:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    metrics = Metrics(registry)
+    host, _, port = listen.rpartition(":")
+    server, thread = start_http_server(int(port), addr=host.strip("[]"), registry=registry)
+
+    async def stop() -> None:
+        await asyncio.to_thread(server.shutdown)
+        server.server_close()
+        thread.join()
+
+    stack.push_async_callback(stop)
+    return metrics
+
+
+@contextmanager
+def _exclusive(store: Path) -> Iterator[None]:
+    """Hold the lock file beside the store: the embedded store and its blobs have one process."""
+    lock = os.open(store.with_name(store.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError([f"store.path: {store} is in use by another gateway"]) from None
+        yield
+    finally:
+        os.close(lock)

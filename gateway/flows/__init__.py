@@ -1,0 +1,1 @@
+"""What happens to a document, step by step, in both directions; imports ports, domain and observability only."""

@@ -1,0 +1,69 @@
+"""Brings the store's directory to what the axis lists, and computes from it who may speak for whom."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+
+from gateway.domain.mandate import VendorSystem, mandates_over
+from gateway.flows.periodic import Periodic
+from gateway.ports import Axis, Clock, Directory, DirectoryListing
+
+_log = structlog.get_logger()
+
+_RETRY = timedelta(seconds=30)
+"""Pause after a failed synchronisation, if the interval is not shorter."""
+
+
+class DirectorySync:
+    """Keeps the directory and the mandates current."""
+
+    def __init__(
+        self, *, axis: Axis, directory: Directory, vendors: Sequence[VendorSystem], interval: timedelta, clock: Clock
+    ) -> None:
+        self._axis = axis
+        self._directory = directory
+        self._vendors = vendors
+        self._interval = interval
+        self._clock = clock
+        self._loaded = False
+        self._after_failure = min(_RETRY, interval)
+        self._periodic = Periodic(name="directory", turn=self._turn, after_failure=self._after_failure)
+
+    @property
+    def loaded(self) -> bool:
+        """True once the store holds a directory and the mandates over it are computed: then the service is ready."""
+        return self._loaded
+
+    async def sync(self) -> bool:
+        """Fetch, apply, compute mandates; False if the axis gave nothing.
+
+        The mandates follow the settings even then, over the directory the store already has.
+        """
+        listing = await self._axis.agencies()
+        fresh = isinstance(listing, DirectoryListing) and bool(listing.rows)
+        if isinstance(listing, DirectoryListing) and listing.rows:
+            changes = await self._directory.apply(listing.rows, at=self._clock.now())
+            _log.info("directory.applied", agencies=len(listing.rows), changes=changes)
+        else:
+            # An empty list is an error page in disguise (axis.md, 4): applied, it would close every agency.
+            reason = "empty list" if isinstance(listing, DirectoryListing) else listing.reason
+            _log.warning("directory.not_fetched", account=self._axis.account, reason=reason)
+        lineages = await self._directory.lineages()
+        if lineages:
+            mandates = await asyncio.to_thread(mandates_over, lineages, self._vendors)
+            await self._directory.set_mandates(mandates)
+            self._loaded = True
+        return fresh
+
+    async def run(self) -> None:
+        """Synchronise now and at the interval until `stop`, sooner after a failure."""
+        await self._periodic.run()
+
+    def stop(self) -> None:
+        """End; a synchronisation cut short is completed by the next one."""
+        self._periodic.stop()
+
+    async def _turn(self) -> timedelta:
+        return self._interval if await self.sync() else self._after_failure

@@ -1,0 +1,219 @@
+"""One axis item on its way in: keep it raw, read, verify, store, tell the axis. After a crash any step resumes."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import structlog
+
+from gateway.domain import signing
+from gateway.domain.agency import Agency, same_code
+from gateway.domain.content import content_digest
+from gateway.domain.document import Document
+from gateway.domain.ids import AgencyId
+from gateway.domain.lifecycle import ItemState
+from gateway.domain.outcome import Accepted, Rejected
+from gateway.domain.packet import AxisItem, PacketDefect, Received, UnpackedDocument, UnpackedStatus, VerifiedDocument
+from gateway.domain.rules import STATUS_TEXT_LIMIT
+from gateway.domain.status import ARRIVED, REFUSED, StatusReport
+from gateway.flows.config import AccountPolicy, ReceiptAt
+from gateway.flows.receipts import report_on
+from gateway.observability.metrics import Metrics
+from gateway.ports import (
+    Arrival,
+    Axis,
+    Blobs,
+    Clock,
+    ContentConflict,
+    Directory,
+    InboundItems,
+    SignatureCheck,
+    StatusUnplaced,
+    Translator,
+    Wakeups,
+)
+
+_log = structlog.get_logger()
+
+NO_LOCAL_RECIPIENT = "NO_LOCAL_RECIPIENT"
+"""None of the packet's recipients is an agency this account receives for."""
+CONTENT_CONFLICT = "CONTENT_CONFLICT"
+"""A known document id came with other content."""
+STATUS_UNPLACED = "STATUS_UNPLACED"
+"""A status about a document we never sent, or from an agency that is none of its recipients."""
+
+TOLD_DONE: Mapping[ItemState, bool | None] = MappingProxyType(
+    {
+        ItemState.FETCHED: None,
+        ItemState.STORED: True,
+        ItemState.QUARANTINED: False,
+        ItemState.SETTLED: True,
+        ItemState.REJECTED: False,
+    },
+)
+"""What the axis is told of an item: True = done, False = fail, None = nothing yet.
+
+The state alone decides, so that the answer after a crash is the one before it. Items already told are told again when
+the axis still lists them.
+"""
+
+
+class Intake:
+    """Takes in the items of one account."""
+
+    def __init__(
+        self,
+        *,
+        axis: Axis,
+        account: AccountPolicy,
+        receipt: ReceiptAt,
+        items: InboundItems,
+        directory: Directory,
+        translator: Translator,
+        signatures: SignatureCheck,
+        signature_policy: signing.SignaturePolicy,
+        blobs: Blobs,
+        clock: Clock,
+        metrics: Metrics,
+        wakeups: Wakeups,
+    ) -> None:
+        self._axis = axis
+        self._account = account
+        self._receipt = receipt
+        self._items = items
+        self._directory = directory
+        self._translator = translator
+        self._signatures = signatures
+        self._signature_policy = signature_policy
+        self._blobs = blobs
+        self._clock = clock
+        self._metrics = metrics
+        self._wakeups = wakeups
+
+    async def accept(self, received: Received) -> ItemState:
+        """Make a raw packet durable before anything in it is believed, then take it; the state the item then has."""
+        redundant = await self._items.record(received, at=self._clock.now())
+        try:
+            return await self.take(received)
+        finally:
+            # Only now: where the same bytes were kept before, this object was still the one to read.
+            await self._blobs.discard(redundant)
+
+    async def take(self, received: Received) -> ItemState:
+        """Read a recorded packet and store what is in it; the state the item then has."""
+        unpacked = await self._translator.read(received)
+        if isinstance(unpacked, PacketDefect):
+            return await self._quarantine(received, unpacked)
+        if isinstance(unpacked, UnpackedStatus):
+            return await self._take_status(received, unpacked.report)
+        return await self._take_document(received, unpacked)
+
+    async def tell(self, item: AxisItem, state: ItemState) -> None:
+        """Tell the axis what became of an item. If it cannot be told now, the next poll does."""
+        done = TOLD_DONE[state]
+        if done is None:
+            return
+        outcome = await self._axis.settle(item.axis_doc_id, done=done)
+        if isinstance(outcome, Accepted | Rejected):
+            # After a refusal repeating cannot help; should the item stay listed, the next poll tells it again.
+            await self._items.told(self._account.name, item.axis_doc_id, at=self._clock.now())
+        if not isinstance(outcome, Accepted):
+            _log.warning("axis.not_told", axis_doc_id=item.axis_doc_id, outcome=type(outcome).__name__)
+
+    async def _take_document(self, received: Received, unpacked: UnpackedDocument) -> ItemState:
+        recipients = await self._local_recipients(received.item, unpacked.document)
+        if not recipients:
+            await self._blobs.discard([stored.key for stored in unpacked.objects])
+            path = "edXML/edXMLEnvelope/edXMLHeader/MessageHeader/To"
+            message = "no recipient is an agency of this account"
+            return await self._quarantine(received, PacketDefect(code=NO_LOCAL_RECIPIENT, path=path, message=message))
+        verified = await self._signatures.verify(unpacked, at=self._clock.now())
+        refusal = signing.refusal(self._signature_policy, verified.document)[:STATUS_TEXT_LIMIT]
+        return await self._store(received, verified, recipients, refusal)
+
+    async def _store(
+        self, received: Received, verified: VerifiedDocument, recipients: tuple[Agency, ...], refusal: str
+    ) -> ItemState:
+        arrival = Arrival(
+            account=received.account,
+            item=received.item,
+            verified=verified,
+            content_digest=content_digest(verified.document),
+            recipients=recipients,
+            refusal=refusal,
+        )
+        receipts = self._receipts(verified.document, recipients, refusal)
+        stored = await self._items.store(arrival, receipts=receipts, at=self._clock.now())
+        await self._blobs.discard(stored.redundant)
+        if isinstance(stored, ContentConflict):
+            self._note_quarantine(received, CONTENT_CONFLICT, "")
+            return ItemState.QUARANTINED
+        if stored.added:
+            self._metrics.received.labels(received.account).inc(stored.added)
+            self._wakeups.notify("inbox")
+            self._wakeups.notify("outbox")
+        else:
+            self._metrics.duplicates.labels("axis").inc()
+        _log.info(
+            "document.stored",
+            axis_doc_id=received.item.axis_doc_id,
+            document_id=verified.document.document_id,
+            added=stored.added,
+            refused=bool(refusal),
+        )
+        return ItemState.STORED
+
+    def _receipts(self, document: Document, recipients: Sequence[Agency], refusal: str) -> tuple[StatusReport, ...]:
+        if not refusal and self._receipt is not ReceiptAt.STORED:
+            return ()
+        code = REFUSED if refusal else ARRIVED
+        at = self._clock.now()
+        return tuple(report_on(document, r, status_code=code, at=at, description=refusal) for r in recipients)
+
+    async def _take_status(self, received: Received, report: StatusReport) -> ItemState:
+        placed = await self._items.place_status(received, report, at=self._clock.now())
+        if isinstance(placed, StatusUnplaced):
+            _log.warning("status.unplaced", axis_doc_id=received.item.axis_doc_id, reason=placed.reason)
+            self._note_quarantine(received, STATUS_UNPLACED, "")
+            return ItemState.QUARANTINED
+        if placed.repeated:
+            self._metrics.duplicates.labels("axis").inc()
+        else:
+            self._metrics.statuses.labels("in", _known_code(report.status_code)).inc()
+            self._wakeups.notify("events")
+        _log.info("status.placed", axis_doc_id=received.item.axis_doc_id, status=report.status_code)
+        return ItemState.STORED
+
+    async def _quarantine(self, received: Received, defect: PacketDefect) -> ItemState:
+        await self._items.quarantine(received, defect, at=self._clock.now())
+        self._note_quarantine(received, defect.code, defect.path)
+        return ItemState.QUARANTINED
+
+    def _note_quarantine(self, received: Received, code: str, path: str) -> None:
+        self._metrics.quarantined.labels(received.account, code).inc()
+        _log.warning("packet.quarantined", axis_doc_id=received.item.axis_doc_id, code=code, path=path)
+
+    async def _local_recipients(self, item: AxisItem, document: Document) -> tuple[Agency, ...]:
+        """Agencies of ours among the packet's recipients, narrowed by what the axis's list says of the item.
+
+        A list entry that names none of them (a centre, a system id) narrows nothing.
+        """
+        printed = [organization.organ_id for organization in document.to]
+        found = await self._directory.resolve([*printed, *item.recipients])
+        addressed = {agency.id: agency for code in printed if (agency := found.get(code)) is not None}
+        hinted = {agency.id for code in item.recipients if (agency := found.get(code)) is not None}
+        wanted = [agency for agency in addressed.values() if agency.id in hinted] or list(addressed.values())
+        served = await self._directory.served([agency.id for agency in wanted])
+        return tuple([agency for agency in wanted if agency.id in served or await self._is_local(agency.id)])
+
+    async def _is_local(self, agency: AgencyId) -> bool:
+        lineage = await self._directory.lineage(agency)
+        codes = [code for unit in lineage for code in (unit.code, *unit.aliases)]
+        return any(same_code(code, root) for code in codes for root in self._account.local_roots)
+
+
+_COUNTED_CODES = frozenset({"01", "02", "03", "04", "05", "06", "13", "15", "16"})
+
+
+def _known_code(code: str) -> str:
+    """The code as a metric label; what a peer invents must not make new series."""
+    return code if code in _COUNTED_CODES else "other"

@@ -1,0 +1,220 @@
+"""One leased outbox entry: draft, seal, submit, settle; what may have been sent before is asked for first."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from gateway.domain.document import TraceHeader
+from gateway.domain.errors import ErrorCode
+from gateway.domain.ids import AccountName
+from gateway.domain.lifecycle import MessageState
+from gateway.domain.outcome import CannotTell, Finding, Outcome, Rejected, SentQuery, Unavailable, Uncertain
+from gateway.domain.packet import Draft, PacketKind, Sealed
+from gateway.domain.vntime import edxml_timestamp
+from gateway.flows.config import AccountPolicy, OnUnknown, OutboundPolicy
+from gateway.flows.settle import MessageFacts, SettlePolicy, resend, settle
+from gateway.observability.metrics import Metrics
+from gateway.ports import Axis, Clock, LeasedMessage, OutboxQueue, Settlement, Translator, Wakeups
+
+_log = structlog.get_logger()
+
+_MAYBE_SENT = frozenset({MessageState.SUBMITTING, MessageState.UNCERTAIN})
+"""States in which a lease finds a message whose packet may already be at the axis."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundAccount:
+    """An axis account with its rules."""
+
+    axis: Axis
+    policy: AccountPolicy
+
+
+@dataclass(slots=True, kw_only=True)
+class _Attempt:
+    """How far one attempt came."""
+
+    state: MessageState
+    """The message's state as the store has it."""
+
+
+class Outbound:
+    """Carries one message a step further, whatever happens on the way.
+
+    `draw` gives numbers in [0, 1) that spread the waits.
+    """
+
+    def __init__(
+        self,
+        *,
+        outbox: OutboxQueue,
+        translator: Translator,
+        accounts: Mapping[AccountName, OutboundAccount],
+        policy: OutboundPolicy,
+        clock: Clock,
+        metrics: Metrics,
+        wakeups: Wakeups,
+        draw: Callable[[], float],
+    ) -> None:
+        self._outbox = outbox
+        self._translator = translator
+        self._accounts = accounts
+        self._policy = policy
+        self._clock = clock
+        self._metrics = metrics
+        self._wakeups = wakeups
+        self._draw = draw
+
+    async def deliver(self, message: LeasedMessage) -> None:
+        """Try or ask once, and settle. Raises only what the store raises.
+
+        A cancelled attempt is not counted; from begin_submit on it is left as it is, unknown, so that the next lease
+        asks. An unforeseen exception is logged and settled: unknown if anything may have left, else put off.
+        """
+        log = _log.bind(message_id=message.id, route=message.route, attempt=message.attempts + 1)
+        attempt = _Attempt(state=message.state)
+        try:
+            settlement = await self._advance(message, attempt, log)
+        except asyncio.CancelledError:
+            if attempt.state is MessageState.QUEUED:
+                await self._apply(message, resend("interrupted", now=self._clock.now()), log)
+            raise
+        if settlement is None:
+            log.warning("lease.lost")
+        else:
+            await self._apply(message, settlement, log)
+
+    async def _advance(
+        self, message: LeasedMessage, attempt: _Attempt, log: structlog.stdlib.BoundLogger
+    ) -> Settlement | None:
+        account = self._accounts.get(message.route)
+        result: Outcome | Finding | None
+        if message.state in _MAYBE_SENT and message.report is not None:
+            return resend("sent before, answer unknown; repeated", now=self._clock.now())
+        if message.state in _MAYBE_SENT:
+            result = await self._ask(message, account, log)
+        else:
+            result = await self._send(message, account, attempt, log)
+        if result is None:
+            return None
+        return settle(result, _facts(message), self._rules(account), now=self._clock.now(), draw=self._draw())
+
+    async def _send(
+        self,
+        message: LeasedMessage,
+        account: OutboundAccount | None,
+        attempt: _Attempt,
+        log: structlog.stdlib.BoundLogger,
+    ) -> Outcome | None:
+        if account is None:
+            return Unavailable(reason=f"no axis account named {message.route} is configured")
+        sealed = await self._seal(message, account, log)
+        if not isinstance(sealed, Sealed):
+            return sealed
+        attempt.state = MessageState.SUBMITTING
+        if not await self._outbox.begin_submit(message, at=self._clock.now()):
+            return None
+        try:
+            return await account.axis.submit(sealed, self._translator.stream(sealed.draft))
+        except Exception:
+            log.exception("submission.broke")
+            return Uncertain(reason="unexpected error in the gateway while sending; see its log")
+
+    async def _seal(
+        self, message: LeasedMessage, account: OutboundAccount, log: structlog.stdlib.BoundLogger
+    ) -> Sealed | Rejected | Unavailable:
+        try:
+            sealed = await self._translator.seal(self._draft(message, account.policy))
+        except Exception:
+            log.exception("sealing.broke")
+            return Unavailable(reason="unexpected error in the gateway before sending; see its log")
+        limit = account.policy.packet_limit
+        if sealed.length > limit:
+            reason = f"the packet has {sealed.length} bytes, the axis account takes at most {limit}"
+            return Rejected(code=ErrorCode.PACKET_TOO_LARGE, reason=reason)
+        return sealed
+
+    def _draft(self, message: LeasedMessage, account: AccountPolicy) -> Draft:
+        if message.report is not None:
+            return self._translator.draft_status(message.report)
+        assert message.document is not None
+        # The hop carries the time of acceptance, not of this attempt: every attempt sends the same bytes.
+        hop = TraceHeader(organ_id=account.hop, timestamp=edxml_timestamp(message.created_at))
+        return self._translator.draft_document(
+            message.document, message.objects, recipients=message.recipients, hop=hop
+        )
+
+    async def _ask(
+        self, message: LeasedMessage, account: OutboundAccount | None, log: structlog.stdlib.BoundLogger
+    ) -> Finding:
+        if account is None:
+            return CannotTell(reason=f"no axis account named {message.route} is configured")
+        assert message.document is not None
+        since = message.first_submitted_at or message.created_at
+        known = await self._outbox.known_axis_ids(message.route, since=since)
+        query = SentQuery(
+            sender_code=message.document.sender.organ_id,
+            recipient_codes=tuple(organization.organ_id for organization in message.recipients),
+            notation=message.document.code,
+            title=message.document.subject,
+            submitted_after=since,
+            known_elsewhere=known,
+        )
+        try:
+            finding = await account.axis.find(query)
+        except Exception:
+            log.exception("question.broke")
+            return CannotTell(reason="unexpected error in the gateway while asking; see its log")
+        log.info("axis.asked", finding=type(finding).__name__)
+        return finding
+
+    def _rules(self, account: OutboundAccount | None) -> SettlePolicy:
+        return SettlePolicy(
+            backoff=self._policy.backoff,
+            settling_time=account.policy.settling_time if account else timedelta(0),
+            on_unknown=account.policy.on_unknown if account else OnUnknown.HOLD,
+        )
+
+    async def _apply(self, message: LeasedMessage, settlement: Settlement, log: structlog.stdlib.BoundLogger) -> None:
+        """Write the settlement even when cancelled meanwhile: what is known must not be forgotten."""
+        writing = asyncio.ensure_future(self._outbox.settle(message, settlement, at=self._clock.now()))
+        try:
+            held = await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await writing
+            raise
+        if not held:
+            log.warning("lease.lost")
+            return
+        log.info("message.settled", state=settlement.state, reason=settlement.reason, due_at=settlement.due_at)
+        self._count(message, settlement)
+        self._wakeups.notify("events")
+        self._wakeups.notify("outbox")
+
+    def _count(self, message: LeasedMessage, settlement: Settlement) -> None:
+        state = settlement.state
+        if state is MessageState.SENT:
+            self._metrics.delivered.labels(message.route, _kind(message)).inc()
+            if message.report is not None:
+                self._metrics.statuses.labels("out", message.report.status_code).inc()
+        elif state in (MessageState.FAILED, MessageState.HELD):
+            self._metrics.failed.labels(message.route, state).inc()
+        elif settlement.counted:
+            outcome = "uncertain" if state is MessageState.UNCERTAIN else "unavailable"
+            self._metrics.retried.labels(message.route, outcome).inc()
+
+
+def _kind(message: LeasedMessage) -> PacketKind:
+    return PacketKind.DOCUMENT if message.report is None else PacketKind.STATUS
+
+
+def _facts(message: LeasedMessage) -> MessageFacts:
+    return MessageFacts(
+        kind=_kind(message),
+        attempts=message.attempts,
+        created_at=message.created_at,
+        settle_after=message.settle_after,
+    )

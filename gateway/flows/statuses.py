@@ -1,0 +1,114 @@
+"""What vendor systems do with received documents, and the status reports that follow from it."""
+
+import structlog
+
+from gateway.domain import rules
+from gateway.domain.document import StaffInfo
+from gateway.domain.errors import ErrorCode, FieldViolation, GatewayError
+from gateway.domain.ids import ReceptionId, VendorId
+from gateway.domain.lifecycle import ReceptionState
+from gateway.domain.status import ARRIVED, NOT_AGREED, REFUSED, REPORTABLE
+from gateway.flows.config import ReceiptAt
+from gateway.flows.receipts import report_on
+from gateway.ports import Clock, Directory, Inbox, ReceivedEntry, Receptions, Wakeups
+
+_log = structlog.get_logger()
+
+
+class InboxFlow(Inbox):
+    """Acknowledgements, refusals and reports of the vendor system that serves the recipient now."""
+
+    def __init__(
+        self, *, receptions: Receptions, directory: Directory, receipt: ReceiptAt, clock: Clock, wakeups: Wakeups
+    ) -> None:
+        self._receptions = receptions
+        self._directory = directory
+        self._receipt = receipt
+        self._clock = clock
+        self._wakeups = wakeups
+
+    async def acknowledge(self, vendor: VendorId, reception: ReceptionId, ack_id: str) -> None:
+        """The document is durable in the vendor's system; status 01 goes out unless it did when it was stored.
+
+        Raises GatewayError DOCUMENT_UNKNOWN (also for foreign ones), LEASE_LOST, ALREADY_REFUSED.
+        """
+        entry = await self._own(vendor, reception)
+        now = self._clock.now()
+        receipt = None
+        if self._receipt is ReceiptAt.VENDOR_ACK:
+            receipt = report_on(entry.document, entry.recipient, status_code=ARRIVED, at=now)
+        found = await self._receptions.acknowledge(reception, ack_id, receipt=receipt, at=now)
+        if found is ReceptionState.REFUSED:
+            raise GatewayError(ErrorCode.ALREADY_REFUSED)
+        if found is not ReceptionState.ACKNOWLEDGED:
+            raise GatewayError(ErrorCode.LEASE_LOST)
+        _log.info("document.acknowledged", reception_id=reception, vendor=vendor)
+        self._wakeups.notify("outbox")
+
+    async def refuse(
+        self, vendor: VendorId, reception: ReceptionId, ack_id: str, *, reason: str, staff: StaffInfo
+    ) -> None:
+        """The agency refuses (từ chối tiếp nhận); QĐ 28/2018, art. 5.4 demands a reason, at most 1,000 characters.
+
+        Raises GatewayError INVALID_FIELD, DOCUMENT_UNKNOWN, LEASE_LOST, ALREADY_ACKNOWLEDGED.
+        """
+        _refuse_bad(rules.check_status_text(path="reason", text=reason, required=True, staff=staff))
+        entry = await self._own(vendor, reception)
+        now = self._clock.now()
+        receipt = report_on(
+            entry.document, entry.recipient, status_code=REFUSED, at=now, description=reason, staff=staff
+        )
+        found = await self._receptions.refuse(reception, ack_id, reason=reason, receipt=receipt, at=now)
+        if found is ReceptionState.ACKNOWLEDGED:
+            raise GatewayError(ErrorCode.ALREADY_ACKNOWLEDGED)
+        if found is not ReceptionState.REFUSED:
+            raise GatewayError(ErrorCode.LEASE_LOST)
+        _log.info("document.refused", reception_id=reception, vendor=vendor)
+        self._wakeups.notify("outbox")
+
+    async def report(
+        self,
+        vendor: VendorId,
+        reception: ReceptionId,
+        *,
+        request_id: str,
+        status_code: str,
+        description: str,
+        staff: StaffInfo,
+    ) -> bool:
+        """Report 03, 04, 05, 06, 15 or 16 to the sender; True if it was reported before.
+
+        Raises GatewayError STATUS_NOT_ALLOWED, INVALID_FIELD, DOCUMENT_UNKNOWN, NOT_ACKNOWLEDGED, ALREADY_REFUSED.
+        """
+        if status_code not in REPORTABLE:
+            allowed = ", ".join(sorted(REPORTABLE))
+            raise GatewayError(ErrorCode.STATUS_NOT_ALLOWED, status=status_code, allowed=allowed)
+        required = status_code == NOT_AGREED
+        _refuse_bad(rules.check_status_text(path="description", text=description, required=required, staff=staff))
+        entry = await self._own(vendor, reception)
+        if entry.state is ReceptionState.REFUSED:
+            raise GatewayError(ErrorCode.ALREADY_REFUSED)
+        if entry.state is not ReceptionState.ACKNOWLEDGED:
+            raise GatewayError(ErrorCode.NOT_ACKNOWLEDGED)
+        now = self._clock.now()
+        report = report_on(
+            entry.document, entry.recipient, status_code=status_code, at=now, description=description, staff=staff
+        )
+        added = await self._receptions.report(reception, request_id, report, at=now)
+        if added:
+            _log.info("status.reported", reception_id=reception, vendor=vendor, status=status_code)
+            self._wakeups.notify("outbox")
+        return not added
+
+    async def _own(self, vendor: VendorId, reception: ReceptionId) -> ReceivedEntry:
+        entry = await self._receptions.get(reception)
+        if entry is not None:
+            served = await self._directory.served([entry.recipient.id])
+            if served.get(entry.recipient.id) == vendor:
+                return entry
+        raise GatewayError(ErrorCode.DOCUMENT_UNKNOWN, name=f"receivedDocuments/{reception}")
+
+
+def _refuse_bad(violations: tuple[FieldViolation, ...]) -> None:
+    if violations:
+        raise GatewayError(ErrorCode.INVALID_FIELD, violations=violations)

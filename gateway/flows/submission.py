@@ -1,0 +1,281 @@
+"""Takes a document over from a vendor system: complete, check, make durable; refuse with everything to be mended."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from gateway.domain import rules, signing
+from gateway.domain.agency import Agency
+from gateway.domain.content import request_digest, submission_digest
+from gateway.domain.document import Attachment, AttachmentRole, Document, Organization, Priority
+from gateway.domain.errors import ErrorCode, FieldViolation, GatewayError
+from gateway.domain.ids import Digest, DocumentUid
+from gateway.domain.packet import PacketWarning, StoredObject
+from gateway.domain.vntime import vietnam_date
+from gateway.flows.config import AccountPolicy
+from gateway.observability.metrics import Metrics
+from gateway.ports import (
+    Acceptance,
+    BlobIndex,
+    Blobs,
+    Clock,
+    Directory,
+    DocumentReused,
+    Documents,
+    RequestReused,
+    SentDocument,
+    SignatureCheck,
+    Submission,
+    SubmissionResult,
+    Submissions,
+    Taken,
+    Wakeups,
+)
+
+_NAME_LIMIT = 200
+_HEADER_BYTES = 16 * 1024
+_PER_ATTACHMENT = 2 * 1024
+_PER_RECIPIENT = 1024
+
+
+class SubmissionFlow(Submissions):
+    """Submissions to one axis account.
+
+    Objects that came with a request are discarded whenever the request ends without them; where it is not known whether
+    they were registered (the store failed while accepting) they stay for the sweep.
+    """
+
+    def __init__(
+        self,
+        *,
+        documents: Documents,
+        directory: Directory,
+        blob_index: BlobIndex,
+        blobs: Blobs,
+        signatures: SignatureCheck,
+        account: AccountPolicy,
+        signature_policy: signing.SignaturePolicy,
+        limits: rules.Limits,
+        clock: Clock,
+        metrics: Metrics,
+        wakeups: Wakeups,
+    ) -> None:
+        self._documents = documents
+        self._directory = directory
+        self._blob_index = blob_index
+        self._blobs = blobs
+        self._signatures = signatures
+        self._account = account
+        self._signature_policy = signature_policy
+        self._limits = limits
+        self._clock = clock
+        self._metrics = metrics
+        self._wakeups = wakeups
+
+    async def submit(self, submission: Submission) -> SubmissionResult:
+        """Check, complete and accept a document.
+
+        Raises GatewayError REQUEST_ID_REUSED; AGENCY_UNKNOWN, AGENCY_NOT_PERMITTED (of the issuing agency);
+        RECIPIENT_UNKNOWN, INVALID_FIELD, ATTACHMENT_UNKNOWN, SIGNATURE_*, PACKET_TOO_LARGE, DOCUMENT_ID_REUSED.
+        """
+        digest = request_digest(submission.agency, submission.document)
+        try:
+            earlier = await self._repetition(submission, digest)
+            if earlier is not None:
+                await self._discard_inline(submission)
+                return self._repeated(earlier)
+            document, objects, warnings = await self._prepare(submission)
+        except GatewayError as error:
+            await self._discard_inline(submission)
+            self._metrics.refused.labels(submission.vendor, error.code).inc()
+            raise
+        if submission.validate_only:
+            await self._discard_inline(submission)
+            return SubmissionResult(sent=self._as_if_sent(submission, document), repeated=False, warnings=warnings)
+        return await self._accept(submission, digest, document, objects, warnings)
+
+    async def _repetition(self, submission: Submission, digest: Digest) -> Taken | None:
+        found = await self._documents.repetition(submission.vendor, submission.request_id, digest)
+        if isinstance(found, RequestReused):
+            raise GatewayError(ErrorCode.REQUEST_ID_REUSED, request_id=submission.request_id)
+        return found
+
+    def _repeated(self, earlier: Taken) -> SubmissionResult:
+        self._metrics.duplicates.labels("vendor").inc()
+        return SubmissionResult(sent=earlier.sent, repeated=True, warnings=())
+
+    async def _prepare(
+        self, submission: Submission
+    ) -> tuple[Document, tuple[StoredObject, ...], tuple[PacketWarning, ...]]:
+        """The document as it will be sent, its objects, and what should be mended in it."""
+        now = self._clock.now()
+        document = await self._complete(submission)
+        violations, warnings = rules.check(document, today=vietnam_date(now), limits=self._limits)
+        if violations:
+            raise GatewayError(ErrorCode.INVALID_FIELD, violations=violations)
+        objects = await self._objects(submission, document.attachments)
+        sized = [replace(a, size=o.size) for a, o in zip(document.attachments, objects, strict=True)]
+        self._check_size(document, sized)
+        verdicts = await self._signatures.check(objects, at=now)
+        judged = tuple(replace(a, verdict=verdict) for a, verdict in zip(sized, verdicts, strict=True))
+        document = replace(document, attachments=judged)
+        objection = signing.objection(self._signature_policy, document)
+        if objection is not None:
+            raise objection.as_error()
+        return document, objects, warnings
+
+    async def _complete(self, submission: Submission) -> Document:
+        asked = submission.document
+        sender = await self._sender(submission.agency, asked.sender)
+        to = asked.to if len(asked.to) > self._limits.recipients else await self._recipients(asked.to)
+        document = replace(asked, sender=sender, to=to, attachments=with_roles(asked.attachments), trace=())
+        if not document.document_id:
+            document = replace(document, document_id=rules.default_document_id(document))
+        return document
+
+    async def _sender(self, acting: Agency, asked: Organization) -> Organization:
+        if not asked.organ_id.strip():
+            return _printed(asked, acting)
+        found = (await self._directory.resolve([asked.organ_id])).get(asked.organ_id)
+        if found is None or not found.active:
+            raise GatewayError(
+                ErrorCode.AGENCY_UNKNOWN,
+                violations=[_unknown("document.from.organ_id", asked.organ_id)],
+                agency=asked.organ_id,
+            )
+        above = await self._directory.lineage(found.id)
+        if acting.id not in {unit.id for unit in above}:
+            violation = FieldViolation(
+                path="document.from.organ_id",
+                en=f"neither the acting agency {acting.code} nor a unit below it",
+                vi=f"Không phải cơ quan {acting.code} hoặc đơn vị trực thuộc.",
+            )
+            raise GatewayError(ErrorCode.AGENCY_NOT_PERMITTED, violations=[violation], agency=asked.organ_id)
+        return _printed(asked, found)
+
+    async def _recipients(self, asked: Sequence[Organization]) -> tuple[Organization, ...]:
+        named = [organization.organ_id for organization in asked if organization.organ_id.strip()]
+        found = await self._directory.resolve(named)
+        printed: list[Organization] = []
+        bad: list[FieldViolation] = []
+        for i, organization in enumerate(asked):
+            agency = found.get(organization.organ_id)
+            if agency is not None and agency.active:
+                printed.append(_printed(organization, agency))
+            elif organization.organ_id.strip():
+                bad.append(_unknown(f"document.to[{i}].organ_id", organization.organ_id))
+            else:
+                printed.append(organization)
+        if bad:
+            first = next(o.organ_id for o in asked if o.organ_id.strip() and not _is_open(found.get(o.organ_id)))
+            raise GatewayError(ErrorCode.RECIPIENT_UNKNOWN, violations=bad, recipient=first)
+        return tuple(printed)
+
+    async def _objects(self, submission: Submission, attachments: Sequence[Attachment]) -> tuple[StoredObject, ...]:
+        named = {a.sha256 for a in attachments} - submission.inline.keys()
+        referable: Mapping[Digest, StoredObject] = {}
+        if named:
+            referable = await self._blob_index.referable(submission.vendor, named, at=self._clock.now())
+        known = {**referable, **submission.inline}
+        bad = [(i, a.name) for i, a in enumerate(attachments) if a.sha256 not in known]
+        if bad:
+            violations = [
+                FieldViolation(
+                    path=f"document.attachments[{i}].sha256",
+                    en="neither uploaded nor received by this vendor system",
+                    vi="Hệ thống này chưa tải lên và chưa từng nhận nội dung này.",
+                )
+                for i, _ in bad
+            ]
+            raise GatewayError(ErrorCode.ATTACHMENT_UNKNOWN, violations=violations, attachment=bad[0][1])
+        return tuple(known[a.sha256] for a in attachments)
+
+    def _check_size(self, document: Document, attachments: Sequence[Attachment]) -> None:
+        share = min(len(document.to), self._account.recipients_per_message)
+        size = estimated_size(attachments, recipients=share)
+        if size > self._account.packet_limit:
+            raise GatewayError(ErrorCode.PACKET_TOO_LARGE, size=size, limit=self._account.packet_limit)
+
+    async def _accept(
+        self,
+        submission: Submission,
+        digest: Digest,
+        document: Document,
+        objects: tuple[StoredObject, ...],
+        warnings: tuple[PacketWarning, ...],
+    ) -> SubmissionResult:
+        acceptance = Acceptance(
+            vendor=submission.vendor,
+            agency=submission.agency.id,
+            request_id=submission.request_id,
+            request_digest=digest,
+            content_digest=submission_digest(document),
+            document=document,
+            objects=objects,
+            route=self._account.name,
+            recipients_per_message=self._account.recipients_per_message,
+        )
+        taken = await self._documents.accept(acceptance, at=self._clock.now())
+        if not isinstance(taken, Taken):
+            await self._discard_inline(submission)
+            error = _reused(taken, submission, document)
+            self._metrics.refused.labels(submission.vendor, error.code).inc()
+            raise error
+        await self._blobs.discard(taken.redundant)
+        if taken.repeated:
+            return self._repeated(taken)
+        self._metrics.accepted.labels(submission.vendor, Priority(document.other_info.priority).name.lower()).inc()
+        self._wakeups.notify("outbox")
+        self._wakeups.notify("events")
+        return SubmissionResult(sent=taken.sent, repeated=False, warnings=warnings)
+
+    async def _discard_inline(self, submission: Submission) -> None:
+        if submission.inline:
+            await self._blobs.discard([stored.key for stored in submission.inline.values()])
+
+    def _as_if_sent(self, submission: Submission, document: Document) -> SentDocument:
+        return SentDocument(
+            uid=DocumentUid(""),
+            agency=submission.agency.id,
+            vendor=submission.vendor,
+            document=document,
+            accepted_at=self._clock.now(),
+            deliveries=(),
+        )
+
+
+def with_roles(attachments: Sequence[Attachment]) -> tuple[Attachment, ...]:
+    """The first PDF, by name or media type, is the main file where none is named."""
+    if any(a.role is AttachmentRole.MAIN for a in attachments):
+        return tuple(attachments)
+    first = next((i for i, a in enumerate(attachments) if _looks_like_pdf(a)), None)
+    return tuple(replace(a, role=AttachmentRole.MAIN) if i == first else a for i, a in enumerate(attachments))
+
+
+def estimated_size(attachments: Iterable[Attachment], *, recipients: int) -> int:
+    """Bytes of a packet: base64 takes 4 for 3, the rest is allowed for generously; sealing finds the exact length."""
+    encoded = sum(-(-a.size // 3) * 4 + _PER_ATTACHMENT for a in attachments)
+    return encoded + recipients * _PER_RECIPIENT + _HEADER_BYTES
+
+
+def _looks_like_pdf(attachment: Attachment) -> bool:
+    return attachment.media_type.lower() == "application/pdf" or attachment.name.lower().endswith(".pdf")
+
+
+def _printed(asked: Organization, agency: Agency) -> Organization:
+    return replace(asked, organ_id=agency.code, organ_name=asked.organ_name or agency.name[:_NAME_LIMIT])
+
+
+def _is_open(agency: Agency | None) -> bool:
+    return agency is not None and agency.active
+
+
+def _unknown(path: str, code: str) -> FieldViolation:
+    return FieldViolation(
+        path=path, en=f"{code!r} is unknown or closed", vi=f"Mã {code} không tồn tại hoặc đã ngừng hoạt động."
+    )
+
+
+def _reused(found: RequestReused | DocumentReused, submission: Submission, document: Document) -> GatewayError:
+    if isinstance(found, RequestReused):
+        return GatewayError(ErrorCode.REQUEST_ID_REUSED, request_id=submission.request_id)
+    return GatewayError(ErrorCode.DOCUMENT_ID_REUSED, document_id=document.document_id)

@@ -1,0 +1,100 @@
+"""Small periodic jobs: gauges, and the removal of stored bytes that nothing refers to."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import structlog
+
+from gateway.domain.lifecycle import MessageState
+from gateway.flows.config import UpkeepPolicy
+from gateway.flows.periodic import Periodic
+from gateway.observability.metrics import Metrics
+from gateway.ports import BlobIndex, Blobs, Clock, OutboxQueue, QueueDepth
+
+_log = structlog.get_logger()
+
+_SWEEP_BATCH = 500
+
+
+class Upkeep:
+    """Keeps house at two intervals."""
+
+    def __init__(
+        self,
+        *,
+        outbox: OutboxQueue,
+        blob_index: BlobIndex,
+        blobs: Blobs,
+        policy: UpkeepPolicy,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._outbox = outbox
+        self._blob_index = blob_index
+        self._blobs = blobs
+        self._policy = policy
+        self._clock = clock
+        self._metrics = metrics
+        measured, cleaned = policy.measure_interval, policy.clean_interval
+        self._measuring = Periodic(name="measure", turn=self._measure_turn, after_failure=measured)
+        self._cleaning = Periodic(name="clean", turn=self._clean_turn, after_failure=cleaned)
+
+    async def run(self) -> None:
+        """Measure and clean, now and at their intervals, until `stop`; neither waits for the other."""
+        await asyncio.gather(self._measuring.run(), self._cleaning.run())
+
+    def stop(self) -> None:
+        """End; what was cut short is done by the next turn."""
+        self._measuring.stop()
+        self._cleaning.stop()
+
+    async def measure(self) -> None:
+        """Set the gauges of outbox and inbox."""
+        now = self._clock.now()
+        show(await self._outbox.depth(at=now), self._metrics, now=now)
+
+    async def sweep(self) -> int:
+        """Remove objects whose last reference ended a while ago, rows first; how many."""
+        since = self._clock.now() - self._policy.unreferenced_for
+        removed = 0
+        while True:
+            keys = await self._blob_index.sweep(unreferenced_since=since, limit=_SWEEP_BATCH)
+            await self._blobs.discard(keys)
+            removed += len(keys)
+            if len(keys) < _SWEEP_BATCH:
+                break
+        if removed:
+            _log.info("blobs.swept", count=removed)
+        return removed
+
+    async def collect_orphans(self) -> int:
+        """Remove old objects that no row knows: what a crash left between writing bytes and rows; how many."""
+        removed = 0
+        async for keys in self._blobs.keys(older_than=self._clock.now() - self._policy.orphaned_for):
+            orphans = frozenset(keys) - await self._blob_index.known(keys)
+            await self._blobs.discard(orphans)
+            removed += len(orphans)
+        if removed:
+            _log.info("blobs.orphans_removed", count=removed)
+        return removed
+
+    async def _measure_turn(self) -> timedelta:
+        await self.measure()
+        return self._policy.measure_interval
+
+    async def _clean_turn(self) -> timedelta:
+        await self.sweep()
+        await self.collect_orphans()
+        return self._policy.clean_interval
+
+
+def show(depth: QueueDepth, metrics: Metrics, *, now: datetime) -> None:
+    """Set the gauges; a state with no message shows 0, as a missing series would look like a missing gateway."""
+    for state in MessageState:
+        if state is not MessageState.SENT:
+            metrics.queue_depth.labels(state).set(depth.outbox.get(state, 0))
+    overdue = (now - depth.oldest_due).total_seconds() if depth.oldest_due else 0.0
+    metrics.oldest_due.set(max(overdue, 0.0))
+    metrics.inbox_waiting.set(depth.inbox_waiting)
+    metrics.inbox_unclaimed.set(depth.inbox_unclaimed)
+    metrics.quarantine_depth.set(depth.quarantined)

@@ -1,0 +1,254 @@
+"""Implements Documents: what vendors submitted."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.domain.document import BusinessType
+from gateway.domain.ids import Digest, DocumentUid, VendorId
+from gateway.domain.lifecycle import DeliveryState
+from gateway.domain.packet import PacketKind, StoredObject
+from gateway.domain.status import DeliveryChange
+from gateway.ports.outbound import (
+    Acceptance,
+    DeliveryView,
+    DocumentFilter,
+    DocumentReused,
+    Documents,
+    PageKey,
+    RequestReused,
+    SentDocument,
+    Taken,
+)
+from gateway.store import contents, eventlog, rows
+from gateway.store.blobindex import redundant, register
+from gateway.store.engine import Database
+from gateway.store.keys import code_key, document_key
+from gateway.store.messages import NewMessage, document_order, enqueue
+from gateway.store.statements import batches, subtree, upsert
+from gateway.store.tables import attachments, deliveries, documents, requests
+
+_DOCUMENT = sa.select(
+    documents.c.uid, documents.c.agency, documents.c.vendor, documents.c.header, documents.c.accepted_at
+)
+
+
+class SqlDocuments(Documents):
+    """The sent documents in the store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def repetition(
+        self, vendor: VendorId, request_id: str, request_digest: Digest
+    ) -> Taken | RequestReused | None:
+        """See Documents."""
+        return await self._database.read(lambda conn: _earlier(conn, vendor, request_id, request_digest, ()))
+
+    async def accept(self, acceptance: Acceptance, *, at: datetime) -> Taken | RequestReused | DocumentReused:
+        """See Documents."""
+        return await self._database.write(lambda conn: _accept(conn, acceptance, at))
+
+    async def get(self, uid: DocumentUid) -> SentDocument | None:
+        """See Documents."""
+        return await self._database.read(lambda conn: _get(conn, uid))
+
+    async def list(self, wanted: DocumentFilter, *, after: PageKey | None, limit: int) -> tuple[SentDocument, ...]:
+        """See Documents."""
+        page = _listing(wanted, after).limit(limit)
+
+        async def work(conn: AsyncConnection) -> tuple[SentDocument, ...]:
+            found = (await conn.execute(page)).all()
+            content = await contents.read(conn, attachments, [row.uid for row in found])
+            return tuple(rows.sent_of(row, content.get(row.uid, contents.Content()).attachments, ()) for row in found)
+
+        return await self._database.read(work)
+
+    async def attachment(self, uid: DocumentUid, index: int) -> StoredObject | None:
+        """See Documents; `index` counts from 0."""
+        owner = attachments.c.document == uid
+        return await self._database.read(lambda conn: contents.one(conn, attachments, owner, index))
+
+
+def _listing(wanted: DocumentFilter, after: PageKey | None) -> sa.Select[tuple[str, str, str, str, datetime]]:
+    """Newest first. A subtree is read along the time index: sorting all documents of many agencies costs too much."""
+    page = _DOCUMENT.order_by(documents.c.accepted_at.desc(), documents.c.uid.desc())
+    if wanted.agencies is None:
+        page = page.where((documents.c.agency + "").in_(subtree(wanted.root)))
+    else:
+        page = page.where(documents.c.agency.in_(wanted.agencies))
+    if after is not None:
+        key = sa.tuple_(documents.c.accepted_at, documents.c.uid)
+        ended = sa.literal(after.accepted_at, documents.c.accepted_at.type)  # a tuple does not hand its types on
+        page = page.where(key < sa.tuple_(ended, sa.literal(after.uid)))
+    if wanted.document_id:
+        page = page.where(documents.c.document_id == wanted.document_id)
+    if wanted.accepted_from is not None:
+        page = page.where(documents.c.accepted_at >= wanted.accepted_from)
+    if wanted.accepted_before is not None:
+        page = page.where(documents.c.accepted_at < wanted.accepted_before)
+    of_one = [deliveries.c.document == documents.c.uid]
+    if wanted.state is not None:
+        of_one.append(deliveries.c.state == wanted.state.value)
+    if wanted.recipient is not None:
+        of_one.append(deliveries.c.recipient_key == code_key(wanted.recipient))
+    return page.where(sa.exists().where(*of_one)) if len(of_one) > 1 else page
+
+
+async def _accept(
+    conn: AsyncConnection, acceptance: Acceptance, at: datetime
+) -> Taken | RequestReused | DocumentReused:
+    uid = DocumentUid(uuid4().hex)
+    claim = upsert(requests).values(
+        vendor=acceptance.vendor,
+        request_id=acceptance.request_id,
+        request_digest=acceptance.request_digest,
+        document=uid,
+    )
+    claimed = await conn.execute(claim.on_conflict_do_nothing().returning(requests.c.document))
+    if claimed.first() is None:
+        earlier = await _earlier(
+            conn, acceptance.vendor, acceptance.request_id, acceptance.request_digest, acceptance.objects
+        )
+        assert earlier is not None
+        return earlier
+    if not await _insert(conn, uid, acceptance, at):
+        return await _same_document(conn, acceptance)
+    spare = await register(conn, acceptance.objects)
+    await contents.write(conn, attachments, uid, acceptance.document.attachments)
+    await _insert_deliveries(conn, uid, acceptance, at)
+    sent = await _get(conn, uid)
+    assert sent is not None
+    return Taken(sent=sent, repeated=False, redundant=spare)
+
+
+async def _earlier(
+    conn: AsyncConnection,
+    vendor: VendorId,
+    request_id: str,
+    request_digest: Digest,
+    objects: Sequence[StoredObject],
+) -> Taken | RequestReused | None:
+    """What an earlier use of the request id became; `objects` came with this one."""
+    used = sa.select(requests.c.document, requests.c.request_digest)
+    row = (
+        await conn.execute(used.where(requests.c.vendor == vendor, requests.c.request_id == request_id))
+    ).one_or_none()
+    if row is None:
+        return None
+    if row.request_digest != request_digest:
+        return RequestReused()
+    sent = await _get(conn, DocumentUid(row.document))
+    assert sent is not None
+    return Taken(sent=sent, repeated=True, redundant=await redundant(conn, objects))
+
+
+async def _same_document(conn: AsyncConnection, acceptance: Acceptance) -> Taken | DocumentReused:
+    """The sender's document id is taken: by the same content, or by another's."""
+    document = acceptance.document
+    first = sa.select(documents.c.uid, documents.c.content_digest).where(
+        documents.c.sender_code == code_key(document.sender.organ_id),
+        documents.c.document_id == document.document_id,
+        documents.c.business_type == BusinessType.NEW.value,
+    )
+    row = (await conn.execute(first)).one()
+    mine = sa.and_(requests.c.vendor == acceptance.vendor, requests.c.request_id == acceptance.request_id)
+    if row.content_digest != acceptance.content_digest:
+        await conn.execute(sa.delete(requests).where(mine))
+        return DocumentReused()
+    await conn.execute(sa.update(requests).where(mine).values(document=row.uid))
+    sent = await _get(conn, DocumentUid(row.uid))
+    assert sent is not None
+    return Taken(sent=sent, repeated=True, redundant=await redundant(conn, acceptance.objects))
+
+
+async def _insert(conn: AsyncConnection, uid: DocumentUid, acceptance: Acceptance, at: datetime) -> bool:
+    """Write the document's own row; False if its sender used the document id before."""
+    document = acceptance.document
+    row = upsert(documents).values(
+        uid=uid,
+        vendor=acceptance.vendor,
+        agency=acceptance.agency,
+        sender_code=code_key(document.sender.organ_id),
+        document_id=document.document_id,
+        document_key=document_key(document.document_id),
+        code_key=code_key(document.code),
+        business_type=document.business_type.value,
+        content_digest=acceptance.content_digest,
+        header=rows.header_json(document),
+        accepted_at=at,
+    )
+    return (await conn.execute(row.on_conflict_do_nothing().returning(documents.c.uid))).first() is not None
+
+
+async def _insert_deliveries(conn: AsyncConnection, uid: DocumentUid, acceptance: Acceptance, at: datetime) -> None:
+    """One delivery per recipient, one message per chunk of them, one event each."""
+    document = acceptance.document
+    ids = [uuid4().hex for _ in document.to]
+    values = [
+        {
+            "id": ids[position],
+            "document": uid,
+            "position": position,
+            "recipient_code": recipient.organ_id,
+            "recipient_key": code_key(recipient.organ_id),
+            "state": DeliveryState.QUEUED.value,
+            "attempts": 0,
+            "reason": "",
+            "last_status": "",
+            "updated_at": at,
+        }
+        for position, recipient in enumerate(document.to)
+    ]
+    await conn.execute(sa.insert(deliveries), values)
+    key = document_order(acceptance.route, document.sender.organ_id, document.document_id)
+    chunks = [
+        NewMessage(
+            kind=PacketKind.DOCUMENT,
+            route=acceptance.route,
+            ordering_key=key,
+            lane=lane,
+            priority=document.other_info.priority,
+            document=uid,
+            deliveries=chunk,
+        )
+        for lane, chunk in enumerate(batches(ids, acceptance.recipients_per_message))
+    ]
+    await enqueue(conn, chunks, at=at)
+    queued = DeliveryChange(state=DeliveryState.QUEUED.value, attempts=0, reason="")
+    news = [
+        eventlog.NewEvent(
+            agency=acceptance.agency,
+            resource=f"documents/{uid}",
+            document_id=document.document_id,
+            recipient_code=recipient.organ_id,
+            change=queued,
+        )
+        for recipient in document.to
+    ]
+    await eventlog.append(conn, news, at=at)
+
+
+async def _get(conn: AsyncConnection, uid: DocumentUid) -> SentDocument | None:
+    row = (await conn.execute(_DOCUMENT.where(documents.c.uid == uid))).one_or_none()
+    if row is None:
+        return None
+    content = await contents.read(conn, attachments, [uid])
+    views = await _deliveries(conn, uid)
+    return rows.sent_of(row, content.get(uid, contents.Content()).attachments, views)
+
+
+async def _deliveries(conn: AsyncConnection, uid: DocumentUid) -> tuple[DeliveryView, ...]:
+    columns = sa.select(
+        deliveries.c.recipient_code,
+        deliveries.c.state,
+        deliveries.c.attempts,
+        deliveries.c.reason,
+        deliveries.c.last_status,
+        deliveries.c.updated_at,
+    )
+    found = await conn.execute(columns.where(deliveries.c.document == uid).order_by(deliveries.c.position))
+    return tuple(rows.delivery_of(row) for row in found)

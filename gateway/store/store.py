@@ -1,0 +1,52 @@
+"""The store as a whole: one database, one object per port."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.store.blobindex import SqlBlobIndex
+from gateway.store.directory import SqlDirectory
+from gateway.store.documents import SqlDocuments
+from gateway.store.engine import Database
+from gateway.store.eventlog import SqlEventLog
+from gateway.store.inbox import SqlInboundItems
+from gateway.store.migrate import upgrade
+from gateway.store.outbox import SqlOutboxQueue
+from gateway.store.receptions import SqlReceptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """The ports over one open database."""
+
+    database: Database
+    directory: SqlDirectory
+    blobs: SqlBlobIndex
+    documents: SqlDocuments
+    outbox: SqlOutboxQueue
+    items: SqlInboundItems
+    receptions: SqlReceptions
+    events: SqlEventLog
+
+    async def close(self) -> None:
+        """Wait for running transactions and close the database; every later call raises STORE_UNAVAILABLE."""
+        await self.database.close()
+
+
+async def open_store(path: Path) -> Store:
+    """Bring the embedded database to this release's schema and open it; the file is made if absent, its folder is not.
+
+    Raises GatewayError STORE_UNAVAILABLE if the file cannot be used.
+    """
+    await asyncio.to_thread(upgrade, path)
+    database = Database(path)
+    return Store(
+        database=database,
+        directory=SqlDirectory(database),
+        blobs=SqlBlobIndex(database),
+        documents=SqlDocuments(database),
+        outbox=SqlOutboxQueue(database),
+        items=SqlInboundItems(database),
+        receptions=SqlReceptions(database),
+        events=SqlEventLog(database),
+    )

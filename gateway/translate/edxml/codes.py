@@ -1,0 +1,132 @@
+"""Code tables of the format: namespaces, code lists, file kinds. Facts: edxml.md sections 1.9, 2 and 4."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from gateway.domain.document import BusinessType, Priority
+
+NS102 = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
+NS_GOVN = "http://www.go.vn/eDoc"
+NS_DSIG = "http://www.w3.org/2000/09/xmldsig#"
+NS_2803 = frozenset({"http://www.inetcloud.vn/ns/edxml", "http://www.e-doc.vn/Schema/"})
+NS_SOAP = frozenset({"http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"})
+
+BUSINESS_WORDS: Mapping[int, str] = MappingProxyType(
+    {
+        BusinessType.NEW: "new",
+        BusinessType.RECALL: "recall",
+        BusinessType.UPDATE: "update",
+        BusinessType.REPLACE: "replace",
+    },
+)
+
+PRIORITY_WORDS: Mapping[int, str] = MappingProxyType(
+    {
+        Priority.NORMAL: "normal",
+        Priority.URGENT: "urgent",
+        Priority.VERY_URGENT: "very_urgent",
+        Priority.FLASH: "flash",
+        Priority.FLASH_TIMED: "flash_timed",
+    },
+)
+
+TYPE_NORMATIVE = 1
+"""Class of legal normative documents (văn bản quy phạm pháp luật)."""
+TYPE_ADMINISTRATIVE = 2
+"""Class of administrative documents (văn bản hành chính); also what an absent Type means."""
+
+NORMATIVE_NAMES = (
+    *("Hiến pháp", "Luật", "Pháp lệnh", "Lệnh", "Nghị quyết", "Nghị quyết liên tịch", "Nghị định", "Quyết định"),
+    *("Thông tư", "Thông tư liên tịch", "Chỉ thị", "Bộ luật"),
+)
+"""List A, numbered from 1 (annex of Amendment 1:2022)."""
+
+ADMINISTRATIVE_NAMES: Mapping[int, str] = MappingProxyType(
+    dict(
+        enumerate(
+            (
+                *("Nghị quyết", "Quyết định", "Chỉ thị", "Quy chế", "Quy định", "Thông cáo", "Thông báo"),
+                *("Hướng dẫn", "Chương trình"),
+            ),
+            start=1,
+        ),
+    )
+    | dict(
+        enumerate(
+            (
+                *("Công văn", "Công điện", "Bản ghi nhớ", "Bản cam kết", "Bản thỏa thuận", "Giấy chứng nhận"),
+                *("Giấy ủy quyền", "Giấy mời", "Giấy giới thiệu"),
+            ),
+            start=18,
+        ),
+    ),
+)
+"""List B, the certain numbers only: 10 to 17 and 27 to 32 are inferred and decide nothing here."""
+
+VENDOR_ADDITIONS = frozenset(
+    {
+        *("ResponseForTask", "TaskCode", "ApplicationType", "Direction", "ReplyFors", "ReferenceCodes"),
+        *("DepartmentId", "StaffId", "FieldName", "MimeType", "Format"),
+    },
+)
+"""Elements the national SDK adds; accepted, not required (edxml.md 1.3)."""
+
+RAW_EXTENSIONS = frozenset({"pdf", "doc", "docx", "zip", "xsl", "xslx"})
+"""Files that are written as they are; everything else goes alone into a ZIP. The misspelt two are the SDK's own."""
+
+ZIP_TYPE = "application/zip"
+PDF_TYPE = "application/pdf"
+UNKNOWN_TYPE = "application/octet-stream"
+_OOXML = "application/vnd.openxmlformats-officedocument."
+_ODF = "application/vnd.oasis.opendocument."
+
+TYPE_BY_EXTENSION: Mapping[str, str] = MappingProxyType(
+    {
+        "pdf": PDF_TYPE,
+        "zip": ZIP_TYPE,
+        "doc": "application/msword",
+        "xls": "application/vnd.ms-excel",
+        "ppt": "application/vnd.ms-powerpoint",
+        "docx": f"{_OOXML}wordprocessingml.document",
+        "xlsx": f"{_OOXML}spreadsheetml.sheet",
+        "pptx": f"{_OOXML}presentationml.presentation",
+        "odt": f"{_ODF}text",
+        "ods": f"{_ODF}spreadsheet",
+        "odp": f"{_ODF}presentation",
+        "jar": "application/java-archive",
+        "txt": "text/plain",
+        "csv": "text/csv",
+        "htm": "text/html",
+        "html": "text/html",
+        "xml": "application/xml",
+        "xsl": "application/xml",
+        "rtf": "application/rtf",
+        "jpg": "image/jpeg",
+        "jpeg": "image/jpeg",
+        "png": "image/png",
+        "gif": "image/gif",
+        "tif": "image/tiff",
+        "tiff": "image/tiff",
+        "rar": "application/vnd.rar",
+        "7z": "application/x-7z-compressed",
+    },
+)
+
+ZIP_FAMILY = frozenset({"docx", "xlsx", "pptx", "odt", "ods", "odp", "jar"})
+"""Extensions of formats that are themselves ZIP files of many entries."""
+
+_EXTENSION = re.compile(r"\.([A-Za-z0-9]{1,10})$")
+
+
+def extension(name: str) -> str:
+    """The file name's extension, lower case, without the dot; empty if there is none worth the name."""
+    found = _EXTENSION.search(name)
+    return found.group(1).lower() if found else ""
+
+
+def listed_name(type_number: int, detail: int) -> str:
+    """The kind's name in the standard's list, empty where the list is not known for certain."""
+    if type_number == TYPE_NORMATIVE and 1 <= detail <= len(NORMATIVE_NAMES):
+        return NORMATIVE_NAMES[detail - 1]
+    return ADMINISTRATIVE_NAMES.get(detail, "") if type_number == TYPE_ADMINISTRATIVE else ""

@@ -1,0 +1,121 @@
+"""The statements that run all the time use indices, as the database itself plans them."""
+
+import re
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from gateway.domain.lifecycle import DeliveryState, MessageState
+from gateway.domain.packet import PacketKind
+from gateway.ports.outbound import DocumentFilter, PageKey, Settlement
+from tests.contract.conftest import VENDOR_A, VENDOR_B
+from tests.make import NOW, RECIPIENT, ROUTE, SENDER, make_arrival, make_document, make_item, make_received, make_status
+
+MINUTE = timedelta(minutes=1)
+SENT = Settlement(state=MessageState.SENT, due_at=None, reason="", counted=True, axis_doc_id=None)
+SMALL = {"CONSTANT", "due", "tree", "line", "meta", "counters"}
+"""Tables and row sources of a few rows."""
+
+
+async def lease(world):
+    await world.store.outbox.lease("w", limit=5, lease_for=MINUTE, at=NOW)
+
+
+async def settle(world):
+    (message,) = await world.store.outbox.lease("w", limit=1, lease_for=MINUTE, at=NOW)
+    await world.store.outbox.begin_submit(message, at=NOW)
+    await world.store.outbox.renew(message, lease_for=MINUTE, at=NOW)
+    await world.store.outbox.settle(message, SENT, at=NOW)
+
+
+async def accept(world):
+    first = world.acceptance()
+    await world.store.documents.accept(first, at=NOW)
+    await world.store.documents.accept(first, at=NOW)
+
+
+async def list_documents(world):
+    key = PageKey(accepted_at=NOW, uid="x")
+    for agencies in (None, frozenset({world.id(SENDER)})):
+        plain = DocumentFilter(agencies=agencies, root=world.id("H98"))
+        narrow = DocumentFilter(
+            agencies=agencies, root=world.id("H98"), document_id="x", state=DeliveryState.SENT, recipient=RECIPIENT
+        )
+        for wanted in (plain, narrow):
+            await world.store.documents.list(wanted, after=key, limit=5)
+
+
+async def receive(world):
+    arrival = make_arrival(make_document(), recipients=(world.agencies[RECIPIENT],))
+    await world.store.items.record(make_received(item=arrival.item), at=NOW)
+    await world.store.items.unfinished(ROUTE, limit=5)
+    await world.store.items.store(arrival, receipts=(), at=NOW)
+    await world.store.items.told(ROUTE, arrival.item.axis_doc_id, at=NOW)
+
+
+async def place_statuses(world):
+    for code in ("03", "13"):
+        received = make_received(item=make_item(kind=PacketKind.STATUS))
+        await world.store.items.record(received, at=NOW)
+        await world.store.items.place_status(received, make_status(status_code=code), at=NOW)
+
+
+async def pull(world):
+    await receive(world)
+    for under in (None, world.id(RECIPIENT)):
+        entries = await world.store.receptions.lease(VENDOR_B, under=under, limit=5, lease_for=MINUTE, at=NOW)
+        for entry in entries:
+            await world.store.receptions.acknowledge(entry.id, entry.ack_id, receipt=make_status(), at=NOW)
+            await world.store.receptions.report(entry.id, "r", make_status(), at=NOW)
+
+
+async def watch(world):
+    for under in (None, world.id("H98")):
+        await world.store.events.read(VENDOR_A, under=under, after=0, limit=5)
+    await world.store.events.head()
+
+
+async def measure(world):
+    await world.store.outbox.depth(at=NOW)
+    await world.store.outbox.known_axis_ids(ROUTE, since=NOW)
+
+
+async def check_blobs(world):
+    sent = world.acceptance()
+    await world.store.blobs.register_upload(VENDOR_A, sent.objects[0], expires_at=NOW)
+    await world.store.blobs.referable(VENDOR_A, [sent.objects[0].digest], at=NOW)
+    await world.store.blobs.sweep(unreferenced_since=NOW + MINUTE, limit=5)
+
+
+async def resolve(world):
+    await world.store.directory.resolve([SENDER])
+    await world.store.directory.lineage(world.id(SENDER))
+    await world.store.directory.may_act(VENDOR_A, world.id(SENDER))
+    await world.store.directory.served([world.id(SENDER)])
+
+
+@pytest.mark.parametrize(
+    "work",
+    [lease, settle, accept, list_documents, receive, place_statuses, pull, watch, measure, check_blobs, resolve],
+)
+async def test_no_table_is_read_whole(world, store_path, work):
+    """Every statement of the call reaches its tables through an index."""
+    await world.store.documents.accept(world.acceptance(), at=NOW)
+    run: list[tuple[str, object]] = []
+
+    def note(_conn, _cursor, statement, parameters, _context, _many):
+        if statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
+            run.append((statement, parameters[0] if _many else parameters))
+
+    for engine in (world.store.database._writer, world.store.database._readers):
+        sa.event.listen(engine.sync_engine, "before_cursor_execute", note)
+    await work(world)
+    assert run
+    with closing(sqlite3.connect(store_path)) as database:
+        for statement, parameters in run:
+            for *_, step in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters):
+                scan = re.match(r"SCAN (\w+)(?! USING)(?: |$)(?!USING)", step)
+                assert scan is None or scan[1] in SMALL, (step, statement)

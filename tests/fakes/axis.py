@@ -1,0 +1,128 @@
+"""An axis in memory: takes packets, lists and hands out items, and answers as a test tells it to."""
+
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import count
+
+from gateway.domain.agency import DirectoryRow
+from gateway.domain.ids import AccountName, AxisDocId, OrganId
+from gateway.domain.outcome import (
+    Absent,
+    Accepted,
+    CannotTell,
+    Finding,
+    Found,
+    Outcome,
+    Rejected,
+    SentQuery,
+    Unavailable,
+    Uncertain,
+)
+from gateway.domain.packet import AxisItem, PacketKind, Sealed
+from gateway.ports import Axis, BlobWriter, DirectoryListing, Fetched, Waiting
+from tests.make import ROUTE
+
+
+class Fate(Enum):
+    """What becomes of one submission besides a plain outcome."""
+
+    TAKE = "take"
+    LOSE_ANSWER = "taken, answer lost"
+    LOSE_PACKET = "not taken, answer lost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakenPacket:
+    axis_doc_id: AxisDocId
+    kind: PacketKind
+    sender: OrganId
+    recipients: tuple[OrganId, ...]
+    data: bytes
+
+
+class FakeAxis(Axis):
+    """`fates` are used up one a submission, then everything is taken. `askable` False: `find` cannot tell."""
+
+    def __init__(self, *, account: AccountName = ROUTE, askable: bool = True) -> None:
+        self._account = account
+        self.askable = askable
+        self.down = False
+        self.fates: deque[Fate | Outcome | Exception] = deque()
+        self.taken: list[TakenPacket] = []
+        self.attempts = 0
+        self.told: list[tuple[AxisDocId, bool]] = []
+        self.forgets_settled = True
+        self.rows: tuple[DirectoryRow, ...] = ()
+        self._waiting: dict[AxisDocId, tuple[AxisItem, bytes]] = {}
+        self._ids = count(1)
+
+    @property
+    def account(self) -> AccountName:
+        return self._account
+
+    def put(self, data: bytes, *, kind: PacketKind, recipients: Sequence[OrganId] = ()) -> AxisItem:
+        """A packet for us, listed until it is settled."""
+        item = AxisItem(axis_doc_id=self._next_id(), kind=kind, recipients=tuple(recipients))
+        self._waiting[item.axis_doc_id] = (item, data)
+        return item
+
+    async def submit(self, sealed: Sealed, body: AsyncIterator[bytes]) -> Outcome:
+        self.attempts += 1
+        fate = self.fates.popleft() if self.fates else Fate.TAKE
+        if isinstance(fate, Exception):
+            raise fate
+        data = b"".join([chunk async for chunk in body])
+        assert len(data) == sealed.length
+        if fate is Fate.LOSE_PACKET:
+            return Uncertain(reason="connection lost")
+        if not isinstance(fate, Fate):
+            return fate
+        packet = TakenPacket(
+            axis_doc_id=self._next_id(),
+            kind=sealed.draft.kind,
+            sender=sealed.draft.sender,
+            recipients=sealed.draft.recipients,
+            data=data,
+        )
+        self.taken.append(packet)
+        if fate is Fate.LOSE_ANSWER:
+            return Uncertain(reason="connection lost")
+        return Accepted(axis_doc_id=packet.axis_doc_id)
+
+    async def find(self, query: SentQuery) -> Finding:
+        if not self.askable:
+            return CannotTell(reason="this axis cannot be asked")
+        if self.down:
+            return CannotTell(reason="down", passing=True)
+        for packet in self.taken:
+            same = packet.sender == query.sender_code and packet.recipients == query.recipient_codes
+            if same and query.title.encode() in packet.data and packet.axis_doc_id not in query.known_elsewhere:
+                return Found(axis_doc_id=packet.axis_doc_id)
+        return Absent()
+
+    async def waiting(self, kind: PacketKind) -> Waiting | Unavailable:
+        if self.down:
+            return Unavailable(reason="down")
+        return Waiting(items=tuple(item for item, _ in self._waiting.values() if item.kind is kind))
+
+    async def fetch(self, item: AxisItem, writer: BlobWriter) -> Fetched | Rejected | Unavailable:
+        if item.axis_doc_id not in self._waiting:
+            return Rejected(code="404", reason="no such item")
+        await writer.write(self._waiting[item.axis_doc_id][1])
+        return Fetched(stored=await writer.finish())
+
+    async def settle(self, axis_doc_id: AxisDocId, *, done: bool) -> Outcome:
+        if self.down:
+            return Unavailable(reason="down")
+        self.told.append((axis_doc_id, done))
+        if self.forgets_settled:
+            self._waiting.pop(axis_doc_id, None)
+        return Accepted(axis_doc_id=axis_doc_id)
+
+    async def agencies(self) -> DirectoryListing | Unavailable:
+        return Unavailable(reason="down") if self.down else DirectoryListing(rows=self.rows)
+
+    def _next_id(self) -> AxisDocId:
+        return AxisDocId(f"axis-{next(self._ids):04}")

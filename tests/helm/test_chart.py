@@ -1,0 +1,196 @@
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import kubernetes_validate  # type: ignore[import-untyped]
+import pytest
+import yaml
+
+from gateway.rpc.health import ALIVE
+from tests.helm.chart import CHART, FULL, MINIMAL, config_of, find, helm, pod_of, rendered
+
+pytestmark = pytest.mark.helm
+
+KUBERNETES = ("1.27.0", "1.33.0", "1.37.0")
+"""From the oldest the chart admits to the newest the validator knows."""
+UNKNOWN_KINDS = {"ServiceMonitor"}
+"""Custom resources, which Kubernetes itself has no schema for."""
+
+
+def walk(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every key of a manifest with its value, at any depth."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key, inner
+            yield from walk(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from walk(inner)
+
+
+@pytest.mark.parametrize("values", [MINIMAL, FULL], ids=["minimal", "full"])
+def test_lint_is_clean(values: Path) -> None:
+    """`helm lint --strict` has nothing to say."""
+    run = helm("lint", "--strict", CHART, "-f", values)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "WARNING" not in run.stdout
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+@pytest.mark.parametrize("values", [MINIMAL, FULL], ids=["minimal", "full"])
+def test_manifests_are_valid_kubernetes(values: Path, version: str) -> None:
+    """Every built-in object passes Kubernetes' own schema, unknown fields refused."""
+    manifests = rendered(values=values)
+    builtin = [each for each in manifests if each["kind"] not in UNKNOWN_KINDS]
+    assert {"StatefulSet", "Service", "ConfigMap", "ServiceAccount"} <= {each["kind"] for each in builtin}
+    for manifest in builtin:
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_values_arrive_in_the_configuration_unchanged() -> None:
+    """Numbers, lists and strings full of quotes and backslashes come out of the TOML as they went into the values."""
+    values = yaml.safe_load(FULL.read_text(encoding="utf-8"))
+    config = tomllib.loads(config_of(rendered(values=FULL)))
+    account = values["axis"]["national"]
+    assert config["axis"]["national"]["system_id"] == account["systemId"]
+    assert config["axis"]["national"]["max_packet_bytes"] == account["maxPacketBytes"]
+    assert config["axis"]["national"]["agencies"] == account["agencies"]
+    assert config["signatures"]["timeout_seconds"] == values["signatures"]["timeoutSeconds"]
+    assert config["vendors"][0]["uri_sans"] == values["vendors"][0]["uriSans"]
+    assert config["vendors"][1]["certificate_sha256"] == values["vendors"][1]["certificateSha256"]
+
+
+@pytest.mark.parametrize("values", [MINIMAL, FULL], ids=["minimal", "full"])
+def test_ports_agree(values: Path) -> None:
+    """Listeners, container ports, probes, services and network policy name the same ports."""
+    manifests = rendered(values=values)
+    config = tomllib.loads(config_of(manifests))
+    listening = {name: config[name]["listen"] for name in ("server", "health", "metrics")}
+    (container,) = pod_of(manifests)["containers"]
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    assert listening == {
+        "server": f"0.0.0.0:{ports['grpc']}",
+        "health": f"0.0.0.0:{ports['health']}",
+        "metrics": f"0.0.0.0:{ports['metrics']}",
+    }
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["grpc"]["port"] == ports["health"]
+    for service, port in (("lgsp", "grpc"), ("lgsp-metrics", "metrics")):
+        (exposed,) = find(manifests, "Service", service)["spec"]["ports"]
+        assert (exposed["port"], exposed["targetPort"]) == (ports[port], port)
+    if values is FULL:
+        admitted = [rule["ports"][0]["port"] for rule in find(manifests, "NetworkPolicy")["spec"]["ingress"]]
+        assert admitted == [ports["grpc"], ports["metrics"]]
+
+
+def test_probes_ask_for_services_that_exist() -> None:
+    """Liveness asks for the service that stays SERVING, readiness for the overall one; starting is not being ready."""
+    (container,) = pod_of(rendered())["containers"]
+    assert container["livenessProbe"]["grpc"]["service"] == ALIVE
+    assert container["startupProbe"]["grpc"]["service"] == ALIVE
+    assert "service" not in container["readinessProbe"]["grpc"]
+
+
+@pytest.mark.parametrize("values", [MINIMAL, FULL], ids=["minimal", "full"])
+def test_every_file_of_the_configuration_is_mounted(values: Path) -> None:
+    """Each path in gateway.toml lies in a mounted volume, and each named file is an entry of it."""
+    manifests = rendered(values=values)
+    pod = pod_of(manifests)
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    (container,) = pod["containers"]
+    mounted = {
+        str(PurePosixPath(mount["mountPath"], item["path"]))
+        for mount in container["volumeMounts"]
+        for source in volumes.get(mount["name"], {}).get("projected", {}).get("sources", [])
+        for kind in source.values()
+        for item in kind["items"]
+    }
+    config = tomllib.loads(config_of(manifests))
+    files = {value for key, value in walk(config) if key in {"tls_certificate", "tls_key", "client_ca"}}
+    files |= {value for key, value in walk(config) if key in {"secret_file", "ca_file"}}
+    assert files == mounted
+    folders = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert config["signatures"]["trust_dir"] in folders
+    assert {str(PurePosixPath(config[part]["path"]).parent) for part in ("store", "blobs")} <= folders
+    assert str(PurePosixPath(container["args"][-1]).parent) in folders
+
+
+def test_secrets_are_only_named() -> None:
+    """No object of the chart is a Secret, no environment carries one, and no key of the configuration holds one."""
+    manifests = rendered(values=FULL)
+    assert "Secret" not in {each["kind"] for each in manifests}
+    assert not {"env", "envFrom", "stringData"} & {key for key, _ in walk(manifests)}
+    assert "secret" not in tomllib.loads(config_of(manifests))["axis"]["national"]
+
+
+def test_pod_is_confined() -> None:
+    """The container is not root, cannot become it, writes to its volumes alone and holds no token of the cluster."""
+    pod = pod_of(rendered())
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsUser"] > 0
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["enableServiceLinks"] is False
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    writable = {mount["name"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+    assert writable == {"data", "tmp"}
+
+
+@pytest.mark.parametrize(("drain", "grace"), [("0", 15), ("20", 35), ("0.5", 16), ("600", 615)])
+def test_pod_outlives_the_drain(drain: str, grace: int) -> None:
+    """The kubelet waits longer than running calls may take."""
+    manifests = rendered("--set-json", f"server.drainSeconds={drain}")
+    assert pod_of(manifests)["terminationGracePeriodSeconds"] == grace
+    assert tomllib.loads(config_of(manifests))["server"]["drain_seconds"] == float(drain)
+
+
+def test_one_pod_and_a_volume_that_stays() -> None:
+    """There is one pod, its volume is claimed for it and neither uninstalling nor scaling removes it."""
+    spec = find(rendered(), "StatefulSet")["spec"]
+    assert spec["replicas"] == 1
+    assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
+    (claim,) = spec["volumeClaimTemplates"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
+    assert "storageClassName" not in claim["spec"]
+
+
+def test_changed_configuration_restarts_the_pod() -> None:
+    """The pod's annotation changes with the configuration and with nothing else."""
+
+    def checksum(*arguments: str) -> str:
+        template = find(rendered(*arguments), "StatefulSet")["spec"]["template"]
+        return str(template["metadata"]["annotations"]["checksum/config"])
+
+    assert checksum() != checksum("--set", "delivery.concurrency=7")
+    assert checksum() == checksum("--set", "service.type=LoadBalancer")
+
+
+def test_switches() -> None:
+    """The service monitor and the network policy are absent by default; the monitor finds the metrics service."""
+    optional = {"ServiceMonitor", "NetworkPolicy"}
+    assert not optional & {each["kind"] for each in rendered()}
+    manifests = rendered(values=FULL)
+    assert optional <= {each["kind"] for each in manifests}
+    monitor = find(manifests, "ServiceMonitor")["spec"]
+    wanted = monitor["selector"]["matchLabels"].items()
+    selected = [
+        each for each in manifests if each["kind"] == "Service" and wanted <= each["metadata"]["labels"].items()
+    ]
+    assert selected == [find(manifests, "Service", "lgsp-metrics")]
+    assert monitor["endpoints"][0]["port"] == selected[0]["spec"]["ports"][0]["name"]
+
+
+def test_services_select_the_pod() -> None:
+    """Services, network policy and stateful set agree on the pod's labels."""
+    manifests = rendered(values=FULL)
+    labels = find(manifests, "StatefulSet")["spec"]["template"]["metadata"]["labels"].items()
+    for service in ("lgsp", "lgsp-metrics"):
+        assert find(manifests, "Service", service)["spec"]["selector"].items() <= labels
+    assert find(manifests, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"].items() <= labels
+    assert find(manifests, "StatefulSet")["spec"]["selector"]["matchLabels"].items() <= labels

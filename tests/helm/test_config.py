@@ -1,0 +1,64 @@
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gateway.sandbox.pki import make_pki, write_pki
+from tests.helm.chart import FULL, MINIMAL, ROOT, config_of, rendered
+
+pytestmark = pytest.mark.helm
+
+MOUNTED = "/etc/lgsp-gateway"
+
+
+@pytest.fixture(scope="module")
+def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the pod finds below /etc/lgsp-gateway: throwaway material under the chart's file names."""
+    pki_folder = tmp_path_factory.mktemp("pki")
+    write_pki(make_pki(now=datetime.now(UTC), gateways=("gateway",), vendors=("office-a",)), pki_folder)
+    mounted = tmp_path_factory.mktemp("etc")
+    files = {
+        "tls/tls.crt": "gateways/gateway.pem",
+        "tls/tls.key": "gateways/gateway.key.pem",
+        "tls/client-ca.crt": "vendors-ca.pem",
+        "trust/root.pem": "trust/root.pem",
+        "axis/national/ca.crt": "servers-ca.pem",
+    }
+    for target, source in files.items():
+        path = mounted / target
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((pki_folder / source).read_bytes())
+    (mounted / "axis/national/secret").write_text("dummy-secret\n", encoding="utf-8")
+    return mounted
+
+
+def check(volumes: Path, folder: Path, config: str) -> subprocess.CompletedProcess[str]:
+    file = folder / "gateway.toml"
+    data = config.replace(MOUNTED, str(volumes)).replace("/var/lib/lgsp-gateway", str(folder / "data"))
+    file.write_text(data, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", "check-config", str(file)],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("values", [MINIMAL, FULL], ids=["minimal", "full"])
+def test_rendered_configuration_is_accepted(volumes: Path, tmp_path: Path, values: Path) -> None:
+    """`check-config` accepts what the chart renders, every value of it."""
+    run = check(volumes, tmp_path, config_of(rendered(values=values)))
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_missing_file_is_noticed(volumes: Path, tmp_path: Path) -> None:
+    """The check above would fail if the chart named a file that is not mounted."""
+    config = config_of(rendered()).replace("tls/tls.key", "tls/other.key")
+    run = check(volumes, tmp_path, config)
+    assert run.returncode == 2
+    assert "server.tls_key" in run.stdout + run.stderr

@@ -1,0 +1,105 @@
+import json
+import re
+from typing import Any
+
+import pytest
+
+from gateway.settings import Settings
+from tests.helm.chart import CHART, helm, template
+
+pytestmark = pytest.mark.helm
+
+SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+OURS: dict[str, Any] = Settings.model_json_schema()
+
+BY_THE_CHART = {
+    "ServerSettings": {"listen", "tls_certificate", "tls_key", "client_ca", "plaintext_loopback_vendor"},
+    "SignatureSettings": {"trust_dir"},
+    "AxisSettings": {"secret", "secret_file", "ca_file"},
+}
+"""Settings the chart writes itself: ports, paths, and files made of named secrets."""
+OF_THE_CHART = {"tls", "clientCa", "trust", "secret", "ca"}
+"""Values that become volumes, not settings."""
+SECTIONS = {
+    "ServerSettings": SCHEMA["properties"]["server"],
+    "SignatureSettings": SCHEMA["properties"]["signatures"],
+    "LogSettings": SCHEMA["properties"]["log"],
+    "LimitSettings": SCHEMA["properties"]["limits"],
+    "DeliverySettings": SCHEMA["properties"]["delivery"],
+    "AxisSettings": SCHEMA["$defs"]["account"],
+    "VendorSettings": SCHEMA["properties"]["vendors"]["items"],
+}
+FIXED = {"health", "metrics", "store", "blobs"}
+"""Sections the chart writes itself, whole."""
+
+
+def camel(name: str) -> str:
+    return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
+
+
+def rules(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON schema without defaults and titles."""
+    return {
+        key: rules(value) if key == "items" else value
+        for key, value in schema.items()
+        if key not in {"default", "title"}
+    }
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_values_are_the_settings(section: str) -> None:
+    """Every setting that is not the chart's own can be set by a value, under the same rules, and no other value can."""
+    expected = {
+        camel(name): rules(schema)
+        for name, schema in OURS["$defs"][section]["properties"].items()
+        if name not in BY_THE_CHART.get(section, set())
+    }
+    found = {name: rule for name, rule in SECTIONS[section]["properties"].items() if name not in OF_THE_CHART}
+    assert found == expected
+    assert SECTIONS[section]["additionalProperties"] is False
+
+
+def test_every_section_of_the_settings_is_known() -> None:
+    """A new section of the settings is either a value or the chart's own."""
+    ours = set(OURS["properties"])
+    assert ours - FIXED <= set(SCHEMA["properties"])
+    assert ours >= FIXED
+
+
+REFUSED = {
+    "two pods": ("replicas=2", "/replicas"),
+    "unknown key": ("server.drainSecond=5", "drainSecond"),
+    "unknown top key": ("replicaCount=1", "replicaCount"),
+    "secret in the values": ("axis.national.secret.value=s3cret", "value"),
+    "no TLS secret": ("server.tls.secret=", "/server/tls/secret"),
+    "both trust sources": ("signatures.trust.secret=also", "/signatures/trust"),
+    "unknown policy": ("signatures.submit=whatever", "/signatures/submit"),
+    "endpoint without scheme": ("axis.national.endpoint=axis.example", "/axis/national/endpoint"),
+    "wrong word": ("axis.national.onUnknown=perhaps", "/axis/national/onUnknown"),
+    "text for a number": ("delivery.concurrency=many", "/delivery/concurrency"),
+    "out of range": ("delivery.retryJitter=2", "/delivery/retryJitter"),
+    "second account": ("axis.second.endpoint=http://axis.example", "/axis"),
+    "account name": ("axis.Big_Name.endpoint=http://axis.example", "/axis"),
+    "vendor name": ("vendors[0].id=Office A", "/vendors/0/id"),
+    "plaintext": ("server.plaintextLoopbackVendor=office-a", "plaintextLoopbackVendor"),
+    "volume size": ("persistence.size=much", "/persistence/size"),
+    "policy that admits no vendor": ("networkPolicy.enabled=true", "/networkPolicy"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_wrong_values_are_refused(case: str) -> None:
+    """Helm refuses a wrong value before anything is rendered, and names it."""
+    assignment, named = REFUSED[case]
+    run = template("--set", assignment)
+    assert run.returncode != 0
+    assert "values don't meet the specifications of the schema" in run.stderr
+    assert named in run.stderr
+
+
+def test_defaults_alone_are_refused() -> None:
+    """Without the values that only the operator knows there is no release; all of them are named at once."""
+    run = helm("template", "lgsp", CHART)
+    assert run.returncode != 0
+    for path in ("/server/tls/secret", "/server/clientCa/secret", "/signatures/trust", "/axis", "/vendors"):
+        assert f"at '{path}'" in run.stderr

@@ -1,0 +1,86 @@
+"""The history of migrations leads to the schema the code names."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from gateway.domain.errors import ErrorCode, GatewayError
+from gateway.store import pending, upgrade
+from gateway.store.tables import metadata
+
+
+def statements(path):
+    """Name and lines of every table and index, constraints in any order."""
+    with closing(sqlite3.connect(path)) as database:
+        found = database.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return {name: sorted(line.strip(" ,\t") for line in sql.splitlines()) for name, sql in found}
+
+
+def test_migrated_is_what_the_tables_say(tmp_path):
+    """A migrated file has, statement by statement, the schema of tables.py, partial indices included."""
+    migrated, direct = tmp_path / "migrated.db", tmp_path / "direct.db"
+    upgrade(migrated)
+    engine = sa.create_engine(f"sqlite:///{direct}")
+    metadata.create_all(engine)
+    found = statements(migrated)
+    found.pop("alembic_version")
+    assert found == statements(direct)
+    with sa.create_engine(f"sqlite:///{migrated}").connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_pending_names_what_upgrade_will_do(tmp_path):
+    """Before: every revision, also where there is no file yet, which asking does not make; after: none."""
+    path = tmp_path / "store.db"
+    assert pending(path) == ("0001",)
+    assert not path.exists()
+    upgrade(path)
+    assert pending(path) == ()
+    upgrade(path)
+    assert pending(path) == ()
+
+
+def test_each_new_store_has_an_epoch_of_its_own(tmp_path):
+    """Two stores never share an epoch, and a second upgrade keeps it; counters start at zero."""
+    epochs = set()
+    for name in ("a.db", "b.db"):
+        for _ in range(2):
+            upgrade(tmp_path / name)
+        with closing(sqlite3.connect(tmp_path / name)) as database:
+            epochs.add(database.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()[0])
+            counters = database.execute("SELECT name, value FROM counters ORDER BY name").fetchall()
+        assert counters == [("events", 0), ("messages", 0)]
+    assert len(epochs) == 2
+
+
+def test_concurrent_upgrades_of_one_file_are_one(tmp_path):
+    """Two processes that start at once do not trip over each other: here threads, the lock is the file's."""
+    path = tmp_path / "store.db"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(upgrade, [path] * 4))
+    assert pending(path) == ()
+
+
+def test_a_failing_migration_leaves_the_file_as_it_was(tmp_path):
+    """A revision that cannot finish undoes everything it has done."""
+    path = tmp_path / "store.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE receptions (id TEXT)")
+    with pytest.raises(sa.exc.OperationalError):
+        upgrade(path)
+    assert set(statements(path)) == {"receptions"}
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    """Garbage is reported as an unavailable store."""
+    path = tmp_path / "store.db"
+    path.write_bytes(b"garbage, no database" * 500)
+    for act in (upgrade, pending):
+        with pytest.raises(GatewayError) as caught:
+            act(path)
+        assert caught.value.code is ErrorCode.STORE_UNAVAILABLE

@@ -1,0 +1,361 @@
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gateway.domain.document import StaffInfo
+from gateway.domain.ids import OrganId
+from gateway.domain.lifecycle import ItemState, ReceptionState
+from gateway.domain.outcome import Unavailable
+from gateway.domain.packet import PacketKind
+from gateway.domain.status import ACCEPTED, FINISHED, StatusReport
+from gateway.domain.verdict import Verdict
+from gateway.flows.config import ReceiptAt
+from gateway.flows.receipts import report_on
+from gateway.ports import Waiting
+from tests.fakes.fuse import Fuse
+from tests.make import NOW, ROUTE, make_agency, make_attachment, make_digest, make_document, make_organization
+from tests.scenarios.world import (
+    LEASE,
+    MINUTE,
+    OURS,
+    OURS_TOO,
+    PDF,
+    THEIRS,
+    VENDOR,
+    World,
+    make_letter,
+    run_until_idle,
+    stored_keys,
+    submit,
+)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def make_incoming(**overrides):
+    values = {
+        "sender": make_organization(THEIRS),
+        "to": (make_organization(OURS), make_organization(OURS_TOO)),
+        "attachments": (make_attachment(PDF),),
+    }
+    return make_document(**(values | overrides))
+
+
+async def put_document(world, document, recipients=()):
+    packet = await world.document_packet(document)
+    return world.axis.put(packet, kind=PacketKind.DOCUMENT, recipients=recipients)
+
+
+async def put_status(world, document, code, *, by=THEIRS):
+    report = report_on(document, make_agency(by), status_code=code, at=world.clock.now())
+    return world.axis.put(await world.status_packet(report), kind=PacketKind.STATUS)
+
+
+async def waiting(gateway):
+    """Everything the vendor can pull, without end: (recipient, document id)."""
+    entries = await gateway.store.receptions.lease(
+        VENDOR, under=None, limit=100, lease_for=timedelta(0), at=gateway.clock.now()
+    )
+    gateway.clock.advance(timedelta(seconds=1))
+    return entries
+
+
+async def statuses(gateway):
+    """Every status in the log, in order: (recipient, code)."""
+    page = await gateway.store.events.read(VENDOR, under=None, after=0, limit=1000)
+    return [(e.recipient_code, e.change.status_code) for e in page.events if isinstance(e.change, StatusReport)]
+
+
+async def test_a_document_reaches_each_local_recipient(world):
+    """One packet for two of our agencies and a stranger gives two receptions, with verdicts; the axis is told done."""
+    document = make_incoming(to=tuple(make_organization(c) for c in (OURS, "H99.02", OURS_TOO)))
+    item = await put_document(world, document)
+    async with world.gateway() as gateway:
+        await gateway.poller.poll()
+        entries = await waiting(gateway)
+        assert sorted(e.recipient.code for e in entries) == [OURS, OURS_TOO]
+        assert {e.document.attachments[0].sha256 for e in entries} == {make_digest(PDF)}
+        assert {e.document.attachments[0].verdict.verdict for e in entries} == {Verdict.TRUSTED}
+        assert gateway.count("documents_received", account=ROUTE) == 2
+        assert await gateway.store.items.states(ROUTE, [item.axis_doc_id]) == {item.axis_doc_id: ItemState.SETTLED}
+        assert await gateway.send_due() == 0
+    assert world.axis.told == [(item.axis_doc_id, True)]
+
+
+async def test_the_list_narrows_recipients_and_repeats_add_nothing(world):
+    """One item per recipient: each adds its own reception; a third item of the same document is a counted duplicate."""
+    document = make_incoming()
+    async with world.gateway() as gateway:
+        for number, hint in enumerate((OURS, OURS_TOO, OURS)):
+            await put_document(world, document, [hint])
+            await gateway.poller.poll()
+            assert len(await waiting(gateway)) == min(number + 1, 2)
+        assert gateway.count("duplicates_suppressed", side="axis") == 1
+        assert len(await stored_keys(gateway)) == 2, "one packet, one attachment, however often they came"
+    assert [done for _, done in world.axis.told] == [True] * 3
+
+
+async def test_a_list_that_names_a_centre_narrows_nothing(world):
+    """A hint that is none of the packet's recipients does not lose the document."""
+    await put_document(world, make_incoming(), [OrganId("00.99.W00")])
+    async with world.gateway() as gateway:
+        await gateway.poller.poll()
+        assert len(await waiting(gateway)) == 2
+
+
+async def test_old_codes_reach_the_current_agency(world):
+    """A recipient written by an older code is found through the directory."""
+    await put_document(world, make_incoming(to=(make_organization("000.00.01.H98"),)))
+    async with world.gateway() as gateway:
+        await gateway.poller.poll()
+        assert [e.recipient.code for e in await waiting(gateway)] == [OURS]
+
+
+async def test_other_content_under_a_known_id_is_quarantined(world):
+    """The first document stays as it is, the second is kept for an operator, the axis is told fail."""
+    document = make_incoming()
+    await put_document(world, document)
+    await put_document(world, replace(document, subject="something else"))
+    async with world.gateway() as gateway:
+        await gateway.poller.poll()
+        assert {e.document.subject for e in await waiting(gateway)} <= {document.subject, "something else"}
+        assert len(await waiting(gateway)) == 2
+        assert gateway.count("packets_quarantined", account=ROUTE, code="CONTENT_CONFLICT") == 1
+    assert sorted(done for _, done in world.axis.told) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("data", "code"), [(b"<html>busy</html>", None), (None, "NO_LOCAL_RECIPIENT")], ids=["unreadable", "foreign"]
+)
+async def test_what_cannot_be_taken_is_kept_and_answered(world, data, code):
+    """An unreadable packet and one for nobody here are kept whole, told fail, and leave no attachments behind."""
+    if data is None:
+        data = await world.document_packet(make_incoming(to=(make_organization("H99.02"),)))
+    item = world.axis.put(data, kind=PacketKind.DOCUMENT)
+    async with world.gateway() as gateway:
+        await gateway.poller.poll()
+        assert (await gateway.store.outbox.depth(at=world.clock.now())).quarantined == 1
+        assert await gateway.store.items.states(ROUTE, [item.axis_doc_id]) == {item.axis_doc_id: ItemState.REJECTED}
+        assert len(await stored_keys(gateway)) == 1
+        if code:
+            assert gateway.count("packets_quarantined", account=ROUTE, code=code) == 1
+    assert world.axis.told == [(item.axis_doc_id, False)]
+
+
+async def test_one_bad_item_stops_no_other(world):
+    """An item whose reading breaks stays for the next poll; its neighbours are taken in."""
+    bad = await put_document(world, make_incoming())
+    good = make_incoming()
+    await put_document(world, good)
+    async with world.gateway() as gateway:
+        read = gateway.intake._translator.read
+
+        class Broken:
+            async def read(self, received):
+                if received.item == bad:
+                    raise ArithmeticError("bug")
+                return await read(received)
+
+        gateway.intake._translator = Broken()
+        await gateway.poller.poll()
+        assert {e.document.document_id for e in await waiting(gateway)} == {good.document_id}
+    async with world.gateway() as gateway:
+        await gateway.poller.poll()
+        assert len(await waiting(gateway)) == 4
+
+
+async def test_an_altered_document_is_refused(world):
+    """A file altered after signing: receptions are REFUSED at once, the sender gets 02 with the reason from each."""
+    world.signatures.verdicts[make_digest(PDF)] = Verdict.ALTERED
+    await put_document(world, make_incoming())
+    async with world.gateway() as gateway:
+        await gateway.poller.poll()
+        assert await waiting(gateway) == ()
+        await run_until_idle(gateway)
+    packets = [packet.data.decode() for packet in world.axis.taken]
+    assert len(packets) == 2
+    assert all(">02<" in packet and "altered after it was signed" in packet for packet in packets)
+
+
+async def test_01_once_stored_if_the_setting_says_so(world):
+    """With receipt = stored each new reception sends 01, repetitions send nothing, and acknowledging adds none."""
+    world.receipt = ReceiptAt.STORED
+    document = make_incoming()
+    async with world.gateway() as gateway:
+        for _ in range(2):
+            await put_document(world, document)
+            await gateway.poller.poll()
+        for entry in await waiting(gateway):
+            await gateway.inbox.acknowledge(VENDOR, entry.id, entry.ack_id)
+        await run_until_idle(gateway)
+    assert sorted(packet.sender for packet in world.axis.taken) == [OURS, OURS_TOO]
+    assert all(">01<" in packet.data.decode() for packet in world.axis.taken)
+
+
+async def test_an_axis_that_cannot_be_told_is_told_later(world):
+    """The inbox has the document though the axis went down before it was told; the next poll tells it."""
+    item = await put_document(world, make_incoming())
+    async with world.gateway() as gateway:
+        fetch = world.axis.fetch
+
+        async def fetch_then_down(wanted, writer):
+            world.axis.down = True
+            return await fetch(wanted, writer)
+
+        world.axis.fetch = fetch_then_down
+        await gateway.poller.poll()
+        assert len(await waiting(gateway)) == 2
+        assert world.axis.told == []
+        world.axis.down = False
+        world.axis.fetch = fetch
+        await gateway.poller.poll()
+        assert len(await waiting(gateway)) == 2
+    assert world.axis.told == [(item.axis_doc_id, True)]
+
+
+async def test_a_list_of_one_answers_worth_is_asked_for_again(world):
+    """An axis that lists two items at a time is polled again at once until nothing new comes."""
+    for _ in range(5):
+        await put_document(world, make_incoming(to=(make_organization(OURS),)))
+    waiting_of = world.axis.waiting
+
+    async def two_at_a_time(kind):
+        return Waiting(items=(await waiting_of(kind)).items[:2])
+
+    world.axis.waiting = two_at_a_time
+    async with world.gateway() as gateway:
+        task = asyncio.create_task(gateway.poller.run())
+        async with asyncio.timeout(20):
+            while len(world.axis.told) < 5:  # noqa: ASYNC110 - a plain list of the fake
+                await asyncio.sleep(0.005)
+        gateway.poller.stop()
+        await asyncio.wait_for(task, 10)
+        assert len(await waiting(gateway)) == 5
+
+
+async def test_what_cannot_be_fetched_comes_again(world):
+    """An item the axis lists but does not give is left alone and asked for again; nothing is recorded of it."""
+    item = await put_document(world, make_incoming())
+    async with world.gateway() as gateway:
+        fetch = world.axis.fetch
+
+        async def refuse(wanted, writer):
+            return Unavailable(reason="busy")
+
+        world.axis.fetch = refuse
+        await gateway.poller.poll()
+        assert await gateway.store.items.states(ROUTE, [item.axis_doc_id]) == {}
+        assert not await stored_keys(gateway)
+        world.axis.fetch = fetch
+        await gateway.poller.poll()
+        assert len(await waiting(gateway)) == 2
+
+
+async def test_an_item_still_listed_is_told_again_and_not_fetched(world):
+    """An axis that goes on listing a settled item hears the same answer at each poll; nothing is taken in twice."""
+    world.axis.forgets_settled = False
+    await put_document(world, make_incoming())
+    async with world.gateway() as gateway:
+        for _ in range(3):
+            await gateway.poller.poll()
+        assert len(await waiting(gateway)) == 2
+        assert gateway.count("documents_received", account=ROUTE) == 2
+    assert [done for _, done in world.axis.told] == [True] * 3
+
+
+async def test_statuses_are_logged_once_in_the_axiss_order(world):
+    """03 before 06, each once, though the axis gives 03 twice."""
+    letter = make_letter(to=(make_organization(THEIRS),))
+    async with world.gateway() as gateway:
+        sent = (await submit(gateway, letter)).sent.document
+        await run_until_idle(gateway)
+        for code in (ACCEPTED, ACCEPTED, FINISHED):
+            await put_status(world, sent, code)
+        await gateway.poller.poll()
+        assert await statuses(gateway) == [(THEIRS, "03"), (THEIRS, "06")]
+        assert gateway.count("duplicates_suppressed", side="axis") == 1
+
+
+async def test_a_status_about_nothing_of_ours_is_quarantined(world):
+    """A status that fits no document, or comes from no recipient, is kept for an operator and changes nothing."""
+    async with world.gateway() as gateway:
+        sent = (await submit(gateway, make_letter())).sent.document
+        await put_status(world, sent, ACCEPTED, by=OURS_TOO)
+        await put_status(world, make_letter(), ACCEPTED)
+        await gateway.poller.poll()
+        assert await statuses(gateway) == []
+        assert gateway.count("packets_quarantined", account=ROUTE, code="STATUS_UNPLACED") == 2
+
+
+async def test_a_crash_between_any_two_steps_of_receiving(tmp_path):
+    """Wherever the process dies: one reception per recipient, each status once, in order, the axis told, no litter."""
+    base = World(tmp_path / "base")
+    base.folder.mkdir()
+    async with base.gateway() as gateway:
+        sent = (await submit(gateway, make_letter())).sent.document
+        await run_until_idle(gateway)
+    await put_document(base, make_incoming())
+    for code in (ACCEPTED, FINISHED):
+        await put_status(base, sent, code)
+    steps, crashed = 1, True
+    while crashed:
+        world, fuse = base.copy_to(tmp_path / str(steps)), Fuse(steps)
+        async with world.gateway(fuse) as gateway:
+            await gateway.poller.poll()
+        crashed = fuse.burnt
+        world.clock.advance(LEASE + MINUTE)
+        async with world.gateway() as gateway:
+            await gateway.poller.poll()
+            assert sorted(e.recipient.code for e in await waiting(gateway)) == [OURS, OURS_TOO], steps
+            assert await statuses(gateway) == [(THEIRS, "03"), (THEIRS, "06")], steps
+            assert await gateway.store.items.unfinished(ROUTE, limit=10) == (), steps
+            assert (await gateway.store.outbox.depth(at=NOW)).quarantined == 0
+            world.clock.advance(timedelta(days=3650))
+            await gateway.upkeep.collect_orphans()
+            assert len(await stored_keys(gateway)) == 4, steps
+        assert {done for _, done in world.axis.told} == {True}
+        steps += 1
+    assert steps > 20
+
+
+async def test_reports_leave_in_order_and_survive_any_crash(tmp_path):
+    """03 and 06 of one document: 06 never leaves before 03, whatever fails; a crash may repeat one, never lose one."""
+    base = World(tmp_path / "base")
+    base.folder.mkdir()
+    await put_document(base, make_incoming(to=(make_organization(OURS),)))
+    async with base.gateway() as gateway:
+        await gateway.poller.poll()
+        await acknowledge_and_report(gateway, ACCEPTED, FINISHED)
+    steps, crashed = 1, True
+    while crashed:
+        world, fuse = base.copy_to(tmp_path / str(steps)), Fuse(steps)
+        async with world.gateway(fuse) as gateway:
+            while await gateway.send_due():
+                pass
+        crashed = fuse.burnt
+        world.clock.advance(LEASE + MINUTE)
+        async with world.gateway() as gateway:
+            await run_until_idle(gateway)
+        packets = [packet.data for packet in world.axis.taken]
+        codes = [code for data in packets for code in ("01", "03", "06") if f">{code}<".encode() in data]
+        assert list(dict.fromkeys(codes)) == ["01", "03", "06"], steps
+        assert codes == sorted(codes), steps
+        assert len(codes) <= 4, steps
+        steps += 1
+    assert steps > 20
+
+
+async def acknowledge_and_report(gateway, *codes):
+    """As the vendor: take the only document over and report."""
+    (entry,) = await waiting(gateway)
+    await gateway.inbox.acknowledge(VENDOR, entry.id, entry.ack_id)
+    assert (await gateway.store.receptions.get(entry.id)).state is ReceptionState.ACKNOWLEDGED
+    for code in codes:
+        await gateway.inbox.report(
+            VENDOR, entry.id, request_id=code, status_code=code, description="", staff=StaffInfo()
+        )

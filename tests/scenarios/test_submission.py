@@ -1,0 +1,270 @@
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from gateway.domain.document import AttachmentRole, BusinessType, OtherInfo
+from gateway.domain.errors import ErrorCode, GatewayError
+from gateway.domain.ids import OrganId
+from gateway.domain.lifecycle import DeliveryState
+from gateway.domain.verdict import Verdict
+from gateway.flows.submission import estimated_size, with_roles
+from tests.fakes.fuse import Fuse
+from tests.make import make_attachment, make_digest, make_organization
+from tests.scenarios.world import (
+    OURS,
+    PDF,
+    THEIRS,
+    VENDOR,
+    World,
+    make_letter,
+    run_until_idle,
+    store_bytes,
+    stored_keys,
+    submit,
+)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+async def refused(gateway, document, **overrides):
+    """Submit what must be refused; nothing of it may stay in the blob store."""
+    before = await stored_keys(gateway)
+    with pytest.raises(GatewayError) as caught:
+        await submit(gateway, document, **overrides)
+    assert await stored_keys(gateway) == before
+    return caught.value
+
+
+async def test_an_accepted_document_is_complete(world):
+    """Codes are current, names filled in, the document id made, sizes and verdicts known, one delivery a recipient."""
+    asked = make_letter(
+        sender=make_organization("", organ_name=""),
+        to=(make_organization("000.00.01.h99 ", organ_name=""),),
+        document_id="",
+        code_number="7",
+        code_notation="TN",
+        attachments=(make_attachment(PDF, size=-1, role=AttachmentRole.ANNEX),),
+    )
+    async with world.gateway() as gateway:
+        result = await submit(gateway, asked)
+        document = result.sent.document
+        assert gateway.count("documents_accepted", vendor=VENDOR, priority="normal") == 1
+    assert (document.sender.organ_id, document.sender.organ_name) == (OURS, f"Sở thử nghiệm {OURS}")
+    assert (document.to[0].organ_id, document.to[0].organ_name) == (THEIRS, f"Sở thử nghiệm {THEIRS}")
+    assert document.document_id == f"{OURS},2026/03/02,7/TN"
+    main = document.attachments[0]
+    assert (main.role, main.size) == (AttachmentRole.MAIN, len(PDF))
+    assert main.verdict.verdict is Verdict.TRUSTED
+    assert [d.state for d in result.sent.deliveries] == [DeliveryState.QUEUED]
+
+
+async def test_a_repeated_request_gets_the_first_answer(world):
+    """The same request id and content: same document, counted as duplicate, its inline bytes gone again."""
+    letter, request_id = make_letter(), str(uuid4())
+    async with world.gateway() as gateway:
+        first = await submit(gateway, letter, request_id=request_id)
+        kept = await stored_keys(gateway)
+        second = await submit(gateway, letter, request_id=request_id)
+        assert (first.repeated, second.repeated) == (False, True)
+        assert second.sent.uid == first.sent.uid
+        assert await stored_keys(gateway) == kept
+        assert gateway.count("duplicates_suppressed", side="vendor") == 1
+        error = await refused(gateway, replace(letter, subject="other"), request_id=request_id)
+        assert error.code is ErrorCode.REQUEST_ID_REUSED
+        assert gateway.count("documents_refused", vendor=VENDOR, reason="REQUEST_ID_REUSED") == 1
+
+
+async def test_a_document_id_stands_for_one_document_and_its_recipients(world):
+    """A new request with a known document id: equal content is the first document again, anything else is refused."""
+    letter = make_letter()
+    async with world.gateway() as gateway:
+        first = await submit(gateway, letter)
+        kept = await stored_keys(gateway)
+        again = await submit(gateway, letter)
+        assert (again.repeated, again.sent.uid) == (True, first.sent.uid)
+        assert await stored_keys(gateway) == kept
+        for other in (replace(letter, subject="other"), replace(letter, to=letter.to[:1])):
+            assert (await refused(gateway, other)).code is ErrorCode.DOCUMENT_ID_REUSED
+        await run_until_idle(gateway)
+    assert len(world.axis.taken) == 1
+
+
+async def test_two_calls_at_once_make_one_document(world):
+    """The same request twice at the same time: one takes, the other repeats; with other content it is refused."""
+    letter, request_id, other_id = make_letter(), str(uuid4()), str(uuid4())
+    async with world.gateway() as gateway:
+        results = await asyncio.gather(*(submit(gateway, letter, request_id=request_id) for _ in range(3)))
+        assert sorted(r.repeated for r in results) == [False, True, True]
+        assert len({r.sent.uid for r in results}) == 1
+        assert len(await stored_keys(gateway)) == 1
+        clash = await asyncio.gather(
+            *(submit(gateway, make_letter(), request_id=other_id) for _ in range(2)), return_exceptions=True
+        )
+        assert [r.code for r in clash if isinstance(r, GatewayError)] == [ErrorCode.REQUEST_ID_REUSED]
+        assert len(await stored_keys(gateway)) == 1
+
+
+async def test_validate_only_stores_nothing(world):
+    """Everything is checked and completed, nothing is kept, nothing is sent; the request id stays free."""
+    letter, request_id = make_letter(code_number="1" * 12), str(uuid4())
+    async with world.gateway() as gateway:
+        result = await submit(gateway, letter, request_id=request_id, validate_only=True)
+        assert [w.path for w in result.warnings] == ["document.code_number"]
+        assert result.sent.uid == ""
+        assert not await stored_keys(gateway)
+        assert await gateway.send_due() == 0
+        error = await refused(gateway, replace(letter, subject=""), validate_only=True)
+        assert error.code is ErrorCode.INVALID_FIELD
+        assert not (await submit(gateway, letter, request_id=request_id)).repeated
+
+
+@pytest.mark.parametrize(
+    ("overrides", "code", "paths"),
+    [
+        (
+            {"to": tuple(make_organization(c) for c in (THEIRS, "H97.01", "H97.02"))},
+            ErrorCode.RECIPIENT_UNKNOWN,
+            ["to[1].organ_id", "to[2].organ_id"],
+        ),
+        (
+            {"to": tuple(make_organization(c) for c in (THEIRS, "000.00.01.H99"))},
+            ErrorCode.INVALID_FIELD,
+            ["to[1].organ_id"],
+        ),
+        ({"to": (make_organization(""),)}, ErrorCode.INVALID_FIELD, ["to[0].organ_id"]),
+        ({"to": ()}, ErrorCode.INVALID_FIELD, ["to"]),
+        ({"to": (make_organization("H97"),) * 5001}, ErrorCode.INVALID_FIELD, None),
+        ({"sender": make_organization("H99.01")}, ErrorCode.AGENCY_NOT_PERMITTED, ["from.organ_id"]),
+        ({"sender": make_organization("H98")}, ErrorCode.AGENCY_NOT_PERMITTED, ["from.organ_id"]),
+        ({"sender": make_organization("H97")}, ErrorCode.AGENCY_UNKNOWN, ["from.organ_id"]),
+        ({"business_type": BusinessType.RECALL}, ErrorCode.INVALID_FIELD, ["business_type"]),
+        (
+            {"other_info": OtherInfo(sphere_of_promulgation="Mật")},
+            ErrorCode.INVALID_FIELD,
+            ["other_info.sphere_of_promulgation"],
+        ),
+        ({"attachments": ()}, ErrorCode.INVALID_FIELD, ["attachments"]),
+        (
+            {"attachments": (make_attachment(PDF), make_attachment(b"unknown", role=AttachmentRole.ANNEX))},
+            ErrorCode.ATTACHMENT_UNKNOWN,
+            ["attachments[1].sha256"],
+        ),
+    ],
+)
+async def test_what_must_be_mended_is_named(world, overrides, code, paths):
+    """Each fault is refused with its code and contract paths, all bad recipients at once; no bytes stay behind."""
+    async with world.gateway() as gateway:
+        error = await refused(gateway, make_letter(**overrides))
+    assert error.code is code
+    assert error.vietnamese
+    if paths is not None:
+        assert [v.path.removeprefix("document.") for v in error.violations] == paths
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [
+        (Verdict.UNSIGNED, ErrorCode.SIGNATURE_MISSING),
+        (Verdict.ALTERED, ErrorCode.SIGNATURE_ALTERED),
+        (Verdict.INVALID, ErrorCode.SIGNATURE_INVALID),
+        (Verdict.UNTRUSTED, ErrorCode.SIGNATURE_UNTRUSTED),
+    ],
+)
+async def test_signatures_decide(world, verdict, code):
+    """A main file that is not trusted is refused with the reason and the attachment named."""
+    world.signatures.verdicts[make_digest(PDF)] = verdict
+    async with world.gateway() as gateway:
+        error = await refused(gateway, make_letter())
+    assert error.code is code
+    assert "Văn bản.pdf" in error.english
+
+
+async def test_a_closed_recipient_is_refused(world):
+    """An agency the directory no longer lists cannot be sent to."""
+    async with world.gateway() as gateway:
+        world.axis.rows = tuple(row for row in world.axis.rows if row.code != THEIRS)
+        await gateway.directory.sync()
+        error = await refused(gateway, make_letter())
+    assert (error.code, [v.path for v in error.violations]) == (
+        ErrorCode.RECIPIENT_UNKNOWN,
+        ["document.to[0].organ_id"],
+    )
+
+
+async def test_the_acting_agency_may_send_for_units_below_it(world):
+    """A unit below the acting agency may be the issuing one."""
+    async with world.gateway() as gateway:
+        acting = (await gateway.store.directory.resolve(["H98"]))["H98"]
+        result = await submit(gateway, make_letter(), agency=acting)
+    assert result.sent.document.sender.organ_id == OURS
+
+
+async def test_uploaded_bytes_may_be_named(world):
+    """An attachment named by digest alone is found among the vendor's uploads and gets its true size."""
+    async with world.gateway() as gateway:
+        stored = await store_bytes(gateway.blobs, b"annex")
+        expires = world.clock.now() + timedelta(hours=1)
+        await gateway.store.blobs.register_upload(VENDOR, stored, expires_at=expires)
+        annex = make_attachment(b"annex", size=-1, name="a.docx", role=AttachmentRole.ANNEX)
+        result = await submit(gateway, make_letter(attachments=(make_attachment(PDF), annex)))
+    assert [a.size for a in result.sent.document.attachments] == [len(PDF), 5]
+
+
+async def test_too_large_a_packet_is_refused_at_once(world):
+    """What cannot fit through the account is refused with both sizes instead of failing later."""
+    world.packet_limit = 1000
+    async with world.gateway() as gateway:
+        error = await refused(gateway, make_letter())
+    assert error.code is ErrorCode.PACKET_TOO_LARGE
+    assert "1000" in error.english
+
+
+async def test_a_crash_between_any_two_steps_of_submitting(tmp_path):
+    """Wherever the process dies, the repeated request has one document, whole, delivered once; no bytes are left."""
+    steps, crashed = 1, True
+    while crashed:
+        folder = tmp_path / str(steps)
+        folder.mkdir()
+        world = World(folder)
+        letter, request_id = make_letter(), str(uuid4())
+        fuse = Fuse(steps)
+        async with world.gateway(fuse) as gateway:
+            await submit(gateway, letter, request_id=request_id)
+        crashed = fuse.burnt
+        async with world.gateway() as gateway:
+            again = await submit(gateway, letter, request_id=request_id)
+            assert again.repeated or crashed
+            await run_until_idle(gateway)
+            sent = await gateway.store.documents.get(again.sent.uid)
+            assert {d.state for d in sent.deliveries} == {DeliveryState.SENT}
+            world.clock.advance(timedelta(days=3650))
+            await gateway.upkeep.collect_orphans()
+            assert len(await stored_keys(gateway)) == 1, steps
+        assert len(world.axis.taken) == 1, steps
+        steps += 1
+    assert steps > 8
+
+
+def test_the_first_pdf_is_main_unless_one_is_named():
+    """By name or media type; a MAIN given by the vendor stands; without any PDF none is MAIN."""
+    annex = AttachmentRole.ANNEX
+    doc = make_attachment(b"1", name="a.docx", media_type="application/octet-stream", role=annex)
+    pdf = make_attachment(b"2", name="b.PDF", media_type="", role=annex)
+    typed = make_attachment(b"3", name="c", media_type="Application/PDF", role=annex)
+    main = replace(doc, role=AttachmentRole.MAIN)
+    assert [a.role for a in with_roles([doc, pdf, typed])] == [annex, AttachmentRole.MAIN, annex]
+    assert [a.role for a in with_roles([doc, typed])] == [annex, AttachmentRole.MAIN]
+    assert with_roles([pdf, main]) == (pdf, main)
+    assert with_roles([doc]) == (doc,)
+
+
+async def test_the_estimate_covers_the_packet(world):
+    """No packet turns out larger than the estimate it was admitted by."""
+    letter = make_letter(to=tuple(make_organization(OrganId(f"H99.{n}")) for n in range(100)))
+    assert len(await world.document_packet(letter)) <= estimated_size(letter.attachments, recipients=100)

@@ -1,0 +1,106 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.settings import SettingsError, load, secret_of
+
+BASE = """
+[server]
+listen = "127.0.0.1:0"
+plaintext_loopback_vendor = "ioffice"
+[signatures]
+trust_dir = "{home}"
+[axis.national]
+endpoint = "http://127.0.0.1:1"
+system_id = "00.99.W00"
+secret_file = "{home}/secret"
+agencies = ["H99"]
+[[vendors]]
+id = "ioffice"
+serves = ["H99"]
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    (tmp_path / "secret").write_text(" hush-hush \n", encoding="utf-8")
+
+    def write_config(text: str = BASE, **changes: str) -> Path:
+        text = text.replace("{home}", str(tmp_path))
+        for old, new in changes.items():
+            text = re.sub(rf"^{old} = .*$", new, text, flags=re.MULTILINE)
+        file = tmp_path / "gateway.toml"
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return write_config
+
+
+def problems_of(file: Path) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(file)
+    return str(caught.value)
+
+
+def test_a_small_file_is_enough(write: Any) -> None:
+    """A handful of keys makes a configuration; the rest has defaults, the secret is stripped."""
+    settings = load(write())
+    assert settings.axis["national"].sent_list == "by_docid"
+    assert settings.delivery.receipt == "vendor_ack"
+    assert secret_of(settings.axis["national"]) == "hush-hush"
+
+
+def test_the_environment_wins_over_the_file(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key of a section below a name can be overridden by one variable."""
+    monkeypatch.setenv("LGSP_AXIS__NATIONAL__ON_UNKNOWN", "resend")
+    monkeypatch.setenv("LGSP_DELIVERY__CONCURRENCY", "9")
+    settings = load(write())
+    assert settings.axis["national"].on_unknown == "resend"
+    assert settings.axis["national"].system_id == "00.99.W00"
+    assert settings.delivery.concurrency == 9
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("endpoint", 'endpoint = "ftp://x"', "axis.national.endpoint"),
+        ("endpoint", 'endpont = "http://x"', "axis.national.endpont"),
+        ("listen", 'listen = "0.0.0.0:8443"', "loopback"),
+        ("plaintext_loopback_vendor", "", "mutual TLS"),
+        ("plaintext_loopback_vendor", 'plaintext_loopback_vendor = "other"', "names no vendor"),
+        ("agencies", "agencies = []", "axis.national.agencies"),
+        ("secret_file", 'secret_file = "/nowhere/at/all"', "axis.national.secret_file"),
+        ("secret_file", "", "exactly one of secret and secret_file"),
+        ("trust_dir", 'trust_dir = "/nowhere/at/all"', "signatures.trust_dir"),
+        ("serves", 'serves = ["H99"]\n[[vendors]]\nid = "second"\nserves = ["H99"]', "serves given twice: H99"),
+    ],
+)
+def test_a_wrong_key_is_named(write: Any, old: str, new: str, expected: str) -> None:
+    """Each mistake is refused with the key or the rule it breaks."""
+    assert expected in problems_of(write(**{old: new}))
+
+
+def test_all_problems_come_at_once(write: Any) -> None:
+    """Two mistakes give two lines."""
+    text = problems_of(write(endpoint='endpoint = "ftp://x"', agencies="agencies = []"))
+    assert len(text.splitlines()) == 2
+
+
+def test_a_secret_is_never_shown(write: Any) -> None:
+    """Neither a repr nor an error repeats a secret given in the file."""
+    good = load(write(secret_file='secret = "open-sesame"'))
+    assert "open-sesame" not in repr(good)
+    assert "open-sesame" not in problems_of(write(secret_file='secret = "open-sesame"\nsecret_file = "x"'))
+    assert "12345678" not in problems_of(write(secret_file="secret = 12345678"))
+
+
+def test_a_file_that_is_no_toml_is_refused(write: Any) -> None:
+    """A syntax error is told with its place."""
+    assert "not valid TOML" in problems_of(write("[server"))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    """The message names the file."""
+    assert "none.toml" in problems_of(tmp_path / "none.toml")

@@ -1,0 +1,164 @@
+"""Packets made to hurt: each is refused by name, quickly, in little memory; a process of its own measures each."""
+
+import base64
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.domain.packet import PacketDefect
+from gateway.translate.edxml.codes import NS102
+from gateway.xmlsafe import MIB, Limits
+from tests.fakes.blobs import MemoryBlobs
+from tests.unit.translate.edxml.sample import read
+
+PLAIN = (Path(__file__).parents[3] / "cases" / "edxml" / "document-plain" / "packet.edxml").read_bytes()
+ROOT = f'<edXML xmlns="{NS102}">'.encode()
+CONTENT = b"JVBERi0xLjQKJSBkdW1teQolJUVPRgo="
+MEMORY = 100 * MIB
+SECONDS = 2.0
+PROBE = """
+import asyncio, json, resource, sys, time
+from pathlib import Path
+from gateway.translate.edxml.inspection import as_json, inspect
+from gateway.xmlsafe import Limits
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start = time.process_time()
+answer = as_json(asyncio.run(inspect(Path(sys.argv[1]), Limits())))
+spent = time.process_time() - start
+grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+print(json.dumps({"answer": answer, "seconds": spent, "bytes": grown}))
+"""
+
+
+def laughs() -> Iterable[bytes]:
+    yield b'<!DOCTYPE edXML [<!ENTITY a0 "ha">'
+    for level in range(1, 30):
+        yield f'<!ENTITY a{level} "{f"&a{level - 1};" * 10}">'.encode()
+    yield b"]><edXML>&a29;</edXML>"
+
+
+def bomb() -> Iterable[bytes]:
+    """A wrapper of 1:1000, itself inside the rules for wrappers."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("0f8fad5b-d9cb-469f-a165-70867728950e.txt", bytes(200 * MIB))
+    yield PLAIN.replace(CONTENT, base64.b64encode(packed.getvalue())).replace(b"a.pdf", b"a.txt")
+
+
+HOSTILE = {
+    "external-entity": (lambda: [b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>', ROOT], "XML_DOCTYPE"),
+    "billion-laughs": (laughs, "XML_DOCTYPE"),
+    "deep": (lambda: [ROOT, b"<a>" * 10_000], "XML_TOO_DEEP"),
+    "wide": (lambda: [ROOT, b"<a/>" * 1_000_000], "XML_TOO_MANY_ELEMENTS"),
+    "giant-attribute": (lambda: [ROOT, b'<a b="', *([b"x" * MIB] * 64)], "XML_TOKEN_TOO_LARGE"),
+    "giant-comment": (lambda: [ROOT, b"<!--", *([b"x" * MIB] * 64)], "XML_TOKEN_TOO_LARGE"),
+    "many-attributes": (lambda: [ROOT, *([b'<a b="' + b"x" * 900_000 + b'"/>'] * 64)], "XML_HEADER_TOO_LARGE"),
+    "giant-name": (lambda: [ROOT, b"<", *([b"x" * MIB] * 64)], "XML_"),
+    "giant-text": (lambda: [ROOT, *([b"x" * MIB] * 64)], "XML_HEADER_TOO_LARGE"),
+    "hidden-content": (
+        lambda: [ROOT, b"<ContentTransferEncoded>", *([b"x" * MIB] * 128), b"</ContentTransferEncoded></edXML>"],
+        "ELEMENT_MISSING",
+    ),
+    "zip-bomb": (bomb, "ZIP_RATIO"),
+    "namespaces": (
+        lambda: [ROOT, *(f'<a xmlns="relative{i}">'.encode() + b"</a>" for i in range(50_000))],
+        "XML_MALFORMED",
+    ),
+    "recipients": (
+        lambda: [PLAIN.replace(b"<edXML:To>", b"<edXML:To><edXML:OrganId>H1</edXML:OrganId></edXML:To>" * 6000
+                               + b"<edXML:To>")],
+        "RECIPIENTS_TOO_MANY",
+    ),
+    "attachments": (
+        lambda: [PLAIN.replace(b"</AttachmentEncoded>", b"<Attachment><ContentTransferEncoded>QQ==</Content"
+                               b"TransferEncoded></Attachment>" * 300 + b"</AttachmentEncoded>")],
+        "ATTACHMENTS_TOO_MANY",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_packets_cost_little(name, tmp_path):
+    """Refused with the expected code in under 2 seconds of work (the machine may be busy) and 100 MiB."""
+    make, code = HOSTILE[name]
+    path = tmp_path / "packet.edxml"
+    with path.open("wb") as file:
+        file.writelines(make())
+    run = subprocess.run(
+        [sys.executable, "-c", PROBE, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[4],
+        timeout=60,
+    )
+    measured = json.loads(run.stdout)
+    assert measured["answer"]["error"]["code"].startswith(code)
+    assert measured["seconds"] < SECONDS
+    assert measured["bytes"] < MEMORY
+
+
+@pytest.mark.parametrize("end", range(0, len(PLAIN) - 10, 97))
+async def test_a_packet_cut_anywhere_is_refused(end):
+    """A truncated packet is a defect and leaves nothing behind."""
+    blobs = MemoryBlobs()
+    result = await read(blobs, PLAIN[:end])
+    assert isinstance(result, PacketDefect)
+    assert result.code in {"XML_MALFORMED", "NOT_XML", "ATTACHMENT_BASE64"}
+    assert len(blobs.objects) == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(PLAIN) - 1), st.binary(max_size=3)), min_size=1, max_size=4))
+async def test_any_mutation_reads_or_is_refused(changes):
+    """Bytes replaced or removed anywhere: never an exception, and a defect leaves nothing behind."""
+    raw = bytearray(PLAIN)
+    for at, put in changes:
+        raw[at : at + 1] = put
+    blobs = MemoryBlobs()
+    result = await read(blobs, bytes(raw))
+    if isinstance(result, PacketDefect):
+        assert result.message
+        assert len(blobs.objects) == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        (Limits(attachment=10), "ATTACHMENT_TOO_LARGE"),
+        (Limits(packet=1000), "XML_PACKET_TOO_LARGE"),
+        (Limits(attachments=0), "ATTACHMENTS_TOO_MANY"),
+        (Limits(recipients=0), "RECIPIENTS_TOO_MANY"),
+    ],
+)
+async def test_limits_are_settings(limits, code):
+    """A packet inside the defaults is refused under tighter ones, by name."""
+    blobs = MemoryBlobs()
+    result = await read(blobs, PLAIN, limits=limits)
+    assert isinstance(result, PacketDefect)
+    assert result.code == code
+    assert len(blobs.objects) == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"), [(Limits(attachment=3_000), "ATTACHMENT_TOO_LARGE"), (Limits(inflated=3_000), "ZIP_TOO_LARGE")]
+)
+async def test_what_a_wrapper_holds_is_limited_too(limits, code):
+    """A wrapper within the limits whose entry is not is refused by what it claims, and nothing stays behind."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("0f8fad5b-d9cb-469f-a165-70867728950e.txt", bytes(10_000))
+    blobs = MemoryBlobs()
+    raw = PLAIN.replace(CONTENT, base64.b64encode(made.getvalue())).replace(b"a.pdf", b"a.txt")
+    result = await read(blobs, raw, limits=limits)
+    assert isinstance(result, PacketDefect)
+    assert result.code == code
+    assert len(blobs.objects) == 1
