@@ -6,7 +6,7 @@ from dataclasses import replace
 from gateway.domain import rules, signing
 from gateway.domain.agency import Agency
 from gateway.domain.content import request_digest, submission_digest
-from gateway.domain.document import Attachment, AttachmentRole, Document, Organization, Priority
+from gateway.domain.document import Attachment, Document, Organization, Priority
 from gateway.domain.errors import ErrorCode, FieldViolation, GatewayError
 from gateway.domain.ids import Digest, DocumentUid
 from gateway.domain.packet import PacketWarning, StoredObject
@@ -127,7 +127,7 @@ class SubmissionFlow(Submissions):
         asked = submission.document
         sender = await self._sender(submission.agency, asked.sender)
         to = asked.to if len(asked.to) > self._limits.recipients else await self._recipients(asked.to)
-        document = replace(asked, sender=sender, to=to, attachments=with_roles(asked.attachments), trace=())
+        document = replace(asked, sender=sender, to=to, trace=())
         if not document.document_id:
             document = replace(document, document_id=rules.default_document_id(document))
         return document
@@ -243,22 +243,10 @@ class SubmissionFlow(Submissions):
         )
 
 
-def with_roles(attachments: Sequence[Attachment]) -> tuple[Attachment, ...]:
-    """The first PDF, by name or media type, is the main file where none is named."""
-    if any(a.role is AttachmentRole.MAIN for a in attachments):
-        return tuple(attachments)
-    first = next((i for i, a in enumerate(attachments) if _looks_like_pdf(a)), None)
-    return tuple(replace(a, role=AttachmentRole.MAIN) if i == first else a for i, a in enumerate(attachments))
-
-
 def estimated_size(attachments: Iterable[Attachment], *, recipients: int) -> int:
     """Bytes of a packet: base64 takes 4 for 3, the rest is allowed for generously; sealing finds the exact length."""
     encoded = sum(-(-a.size // 3) * 4 + _PER_ATTACHMENT for a in attachments)
     return encoded + recipients * _PER_RECIPIENT + _HEADER_BYTES
-
-
-def _looks_like_pdf(attachment: Attachment) -> bool:
-    return attachment.media_type.lower() == "application/pdf" or attachment.name.lower().endswith(".pdf")
 
 
 def _printed(asked: Organization, agency: Agency) -> Organization:

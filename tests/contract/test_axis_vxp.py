@@ -179,7 +179,9 @@ async def test_answer_lost_then_found(world):
     assert isinstance(await axis.find(query(recipient_codes=("H98.01", "H98.02"))), CannotTell)
     assert isinstance(await (await world.a()).find(asked), CannotTell)
     await world.fault("no-sent-list")
-    assert isinstance(await axis.find(asked), CannotTell)
+    refused = await axis.find(asked)
+    assert isinstance(refused, CannotTell)
+    assert not refused.passing, "an operator must look"
 
 
 async def test_a_list_as_long_as_a_page_is_looked_at_twice(world):
@@ -214,7 +216,9 @@ async def test_faults_of_reading(world, tmp_path, fault, fetch):
     await world.fault(fault)
     for name, answer in (await ask_everything(axis, tmp_path)).items():
         assert isinstance(answer, Unavailable), name
-    assert isinstance(await axis.find(query()), CannotTell)
+    finding = await axis.find(query())
+    assert isinstance(finding, CannotTell)
+    assert finding.passing, "worth asking again"
     assert isinstance(await axis.settle(AxisDocId("d1"), done=True), Uncertain)
 
 

@@ -10,7 +10,7 @@ from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.ids import OrganId
 from gateway.domain.lifecycle import DeliveryState
 from gateway.domain.verdict import Verdict
-from gateway.flows.submission import estimated_size, with_roles
+from gateway.flows.submission import estimated_size
 from tests.fakes.fuse import Fuse
 from tests.make import make_attachment, make_digest, make_organization
 from tests.scenarios.world import (
@@ -49,7 +49,7 @@ async def test_an_accepted_document_is_complete(world):
         document_id="",
         code_number="7",
         code_notation="TN",
-        attachments=(make_attachment(PDF, size=-1, role=AttachmentRole.ANNEX),),
+        attachments=(make_attachment(PDF, size=-1, role=AttachmentRole.MAIN),),
     )
     async with world.gateway() as gateway:
         result = await submit(gateway, asked)
@@ -249,19 +249,6 @@ async def test_a_crash_between_any_two_steps_of_submitting(tmp_path):
         assert len(world.axis.taken) == 1, steps
         steps += 1
     assert steps > 8
-
-
-def test_the_first_pdf_is_main_unless_one_is_named():
-    """By name or media type; a MAIN given by the vendor stands; without any PDF none is MAIN."""
-    annex = AttachmentRole.ANNEX
-    doc = make_attachment(b"1", name="a.docx", media_type="application/octet-stream", role=annex)
-    pdf = make_attachment(b"2", name="b.PDF", media_type="", role=annex)
-    typed = make_attachment(b"3", name="c", media_type="Application/PDF", role=annex)
-    main = replace(doc, role=AttachmentRole.MAIN)
-    assert [a.role for a in with_roles([doc, pdf, typed])] == [annex, AttachmentRole.MAIN, annex]
-    assert [a.role for a in with_roles([doc, typed])] == [annex, AttachmentRole.MAIN]
-    assert with_roles([pdf, main]) == (pdf, main)
-    assert with_roles([doc]) == (doc,)
 
 
 async def test_the_estimate_covers_the_packet(world):

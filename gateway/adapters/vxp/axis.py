@@ -170,9 +170,12 @@ class VxpAxis(Axis):
 
     async def _read_sent_page(self, page: dict[str, str]) -> tuple[SentRow, ...] | CannotTell:
         parameters = {**_EDOC, "messagetype": PacketKind.DOCUMENT.value, "docId": "", **page}
-        listing = await self._list("getSentEdocList", parameters, read_sent)
-        if isinstance(listing, Unavailable):
-            return CannotTell(reason=listing.reason)
+        listing = await self._ask_list("getSentEdocList", parameters, read_sent)
+        reply = listing if isinstance(listing, Broken) else listing.answer
+        if isinstance(listing, Broken) or listing.answer.envelope is None:
+            return CannotTell(reason=as_unavailable(self._judge(reply)).reason, passing=True)
+        if not listing.answer.envelope.good:
+            return CannotTell(reason=as_unavailable(self._judge(reply)).reason)
         declared = text(listing.members.get("count"))
         if not listing.listed or listing.skipped or (declared.isdecimal() and int(declared) > len(listing.rows)):
             return CannotTell(reason="the axis's list of sent items is not whole")
@@ -255,13 +258,7 @@ class VxpAxis(Axis):
         read_row: Callable[[Mapping[str, object]], _Row | None],
     ) -> Listing[_Row] | Unavailable:
         """A list whose envelope is good."""
-        listing = await self._client.list_rows(
-            operation,
-            parameters,
-            read_row,
-            timeouts=self._account.call_timeouts,
-            limit=self._account.max_list_bytes,
-        )
+        listing = await self._ask_list(operation, parameters, read_row)
         if isinstance(listing, Broken):
             return as_unavailable(judge_broken(listing))
         if listing.answer.envelope is None or not listing.answer.envelope.good:
@@ -269,6 +266,20 @@ class VxpAxis(Axis):
         if listing.skipped:
             _LOG.info("axis.rows_skipped", account=self.account, operation=operation, rows=listing.skipped)
         return listing
+
+    async def _ask_list(
+        self,
+        operation: str,
+        parameters: dict[str, str],
+        read_row: Callable[[Mapping[str, object]], _Row | None],
+    ) -> Listing[_Row] | Broken:
+        return await self._client.list_rows(
+            operation,
+            parameters,
+            read_row,
+            timeouts=self._account.call_timeouts,
+            limit=self._account.max_list_bytes,
+        )
 
     def _judge(self, reply: Answer | Broken, *, doc_id: AxisDocId | None = None) -> Outcome:
         if isinstance(reply, Broken):
