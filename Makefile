@@ -11,7 +11,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links
 
-.PHONY: help install demo sandbox test lint generate verify helm lock image-deps image-app image-state clean
+.PHONY: help install demo sandbox test coverage lint generate verify helm lock image-deps image-app image-state clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ sandbox: install ## run the simulated axis
 
 test: install helm ## all tests, two at a time
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+
+coverage: install helm ## all tests, with the branches they reach
+	$(BIN)/python -m pytest -n 2 --dist loadscope -p pytest_cov --cov --cov-report=term:skip-covered $(ARGS)
 
 lint: install ## style, types, import rules, contract style
 	$(BIN)/ruff check

@@ -1,0 +1,39 @@
+"""The written pages say what the code does, and lead somewhere."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def test_reference_pages_are_what_the_code_prints():
+    """docs/reference is generated; a stale page is named."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page):
+    """Every relative link names something that exists."""
+    targets = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert missing == []
+
+
+def test_readme_names_files_that_exist():
+    """Paths in back-quotes that look like files of this project are files of this project."""
+    for page in PAGES:
+        named = re.findall(r"`((?:gateway|docs|proto|deploy|tests)/[\w./-]+)`", page.read_text(encoding="utf-8"))
+        assert [name for name in named if not (ROOT / name).exists()] == [], page.name
