@@ -5,6 +5,7 @@ Commands import what they need when they run, so that `packet inspect` does not 
 
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import traceback
@@ -60,6 +61,8 @@ def serve(config: Annotated[Path, typer.Option(help="Configuration file (TOML)."
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         raise typer.Exit(REFUSED) from None
+    except OSError as error:
+        _fail("serve", error)
 
 
 @app.command("check-config")
@@ -80,7 +83,9 @@ def sandbox(
     system: Annotated[list[str] | None, typer.Option(help="ID=SECRET, repeatable; none = a seeded pair.")] = None,
     data: Annotated[Path | None, typer.Option(help="Directory to keep; none = forgotten at the end.")] = None,
     fault: Annotated[list[str] | None, typer.Option(help="NAME or NAME:COUNT, repeatable.")] = None,
-    control: Annotated[int, typer.Option(help="Port of the control endpoint on 127.0.0.1; 0 = any.")] = 0,
+    control: Annotated[
+        int, typer.Option(help="Port of the control endpoint on 127.0.0.1; 0 = any.", min=0, max=65535)
+    ] = 0,
     items_per: Annotated[str, typer.Option(help="One item per recipient or per system.")] = "recipient",
     rewrite: Annotated[bool, typer.Option(help="Append the axis's TraceHeader to packets.")] = False,
     slow_seconds: Annotated[float, typer.Option(help="Delay under the fault slow.")] = 2.0,
@@ -107,21 +112,28 @@ def sandbox(
         sys.stdout.write(json.dumps({"axis": running.axis.url, "control": running.control.url}) + "\n")
         sys.stdout.flush()
 
-    asyncio.run(axis.run(options, ready=say))
+    try:
+        asyncio.run(axis.run(options, ready=say))
+    except OSError as error:
+        _fail("sandbox", error)
 
 
 @app.command()
 def demo(
     keep: Annotated[bool, typer.Option(help="Leave everything running, addresses printed.")] = False,
-    data: Annotated[Path | None, typer.Option(help="Directory to work in; none = forgotten at the end.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Empty directory to work in; none = forgotten at the end.")] = None,
     size: Annotated[int, typer.Option(help="Bytes of the signed PDF.", min=2_000, max=300 * 1024 * 1024)] = 1_000_000,
 ) -> None:
     """Run the main job: a simulated axis, two provinces, a signed PDF there and its statuses back."""
-    if data is not None:
-        done = asyncio.run(_demo(data.resolve(), size=size, keep=keep))
-    else:
-        with tempfile.TemporaryDirectory(prefix="lgsp-demo-") as folder:
-            done = asyncio.run(_demo(Path(folder), size=size, keep=keep))
+    if data is not None and data.exists() and (not data.is_dir() or any(data.iterdir())):
+        sys.stderr.write(f"lgsp-gateway demo: {data} is not an empty directory\n")
+        raise typer.Exit(REFUSED)
+    with tempfile.TemporaryDirectory(prefix="lgsp-demo-") as folder:
+        try:
+            done = asyncio.run(_demo(data.resolve() if data else Path(folder), size=size, keep=keep))
+        except asyncio.CancelledError:
+            # told to end: all processes are stopped
+            done = False
     if not done:
         raise typer.Exit(1)
 
@@ -185,6 +197,8 @@ def verify(
     except GatewayError as error:
         _refuse("TRUST_UNUSABLE", str(trust), "; ".join(v.en for v in error.violations), as_json=as_json)
     _print(dict(report.as_json(verdict)), as_json=as_json)
+    if verdict.reason:
+        sys.stderr.write(f"{file}: {verdict.reason}\n")
     if verdict.verdict is not Verdict.TRUSTED:
         raise typer.Exit(REFUSED)
 
@@ -201,35 +215,46 @@ def _load(config: Path) -> Any:
 
 async def _demo(home: Path, *, size: int, keep: bool) -> bool:
     from gateway.sandbox.demo.stage import set_up  # noqa: PLC0415 - see the module's docstring
-    from gateway.sandbox.demo.story import play  # noqa: PLC0415 - see the module's docstring
+    from gateway.sandbox.demo.story import Result, play  # noqa: PLC0415 - see the module's docstring
 
     console = Console(highlight=False, soft_wrap=True)
     started = datetime.now(tz=UTC)
+    _cancel_on_signals()
 
     def tell(who: str, what: str) -> None:
         seconds = (datetime.now(tz=UTC) - started).total_seconds()
         console.print(f"[dim]{seconds:6.2f} s[/dim]  [bold]{who:<10}[/bold] {escape(what)}")
 
-    async with set_up(home, now=started) as stage:
-        tell("axis", f"answers at {stage.axis_url}")
-        await asyncio.gather(stage.province_a.start(), stage.province_b.start())
-        tell("gateways", f"province A at {stage.province_a.address}, province B at {stage.province_b.address}")
-        result = await play(stage, tell=tell, now=started, size=size)
-        if keep:
-            tell("demo", f"keeps running; control {stage.control_url}, files and certificates below {stage.home}")
-            tell("demo", "press Ctrl-C to end")
-            _print_last(result.as_json())
-            await _forever()
-    if not keep:
+    result = Result()
+    try:
+        async with set_up(home, now=started) as stage:
+            tell("axis", f"answers at {stage.axis_url}")
+            await asyncio.gather(stage.province_a.start(), stage.province_b.start())
+            tell("gateways", f"province A at {stage.province_a.address}, province B at {stage.province_b.address}")
+            result = await play(stage, tell=tell, now=started, size=size)
+            if keep:
+                tell("demo", f"keeps running; control {stage.control_url}, files and certificates below {stage.home}")
+                tell("demo", "press Ctrl-C to end")
+                _print_last(result.as_json())
+                await _until_interrupted()
+    except Exception:  # noqa: BLE001 - whatever stopped the story, the last line must say that it is not ok
+        traceback.print_exc()
+    if not keep or not result.ok:
         _print_last(result.as_json())
     return result.ok
 
 
-async def _forever() -> None:
-    import signal  # noqa: PLC0415 - only --keep needs it
+def _cancel_on_signals() -> None:
+    """End the calling task on SIGTERM and SIGHUP as Ctrl-C does, so that its child processes are stopped too."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
+
+async def _until_interrupted() -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
 
@@ -247,6 +272,12 @@ def _moment(text: str) -> datetime:
     except ValueError:
         raise typer.BadParameter(f"--at: not an ISO 8601 time: {text!r}") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _fail(command: str, error: OSError) -> NoReturn:
+    """A port in use, a disk that is full, a folder without permission: the sentence says it all."""
+    sys.stderr.write(f"lgsp-gateway {command}: {error}\n")
+    raise typer.Exit(1) from error
 
 
 def _readable(file: Path, *, as_json: bool) -> None:

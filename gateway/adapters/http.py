@@ -84,6 +84,9 @@ class PacketBody:
     """Bytes of `chunks`, without the trailer."""
     trailer: bytes
     """Not empty; kept back until the peer was seen to be still there."""
+    looks_back: bool
+    """Before the last bytes: wait a moment and see whether the peer is still there, so that a packet dropped by a
+    forwarder counts as not sent. Wanted where an uncertain outcome is costly."""
     touched: bool = False
     whole: bool = False
     """True from the moment at which the last byte is handed over."""
@@ -105,7 +108,8 @@ class PacketBody:
             yield chunk
         if sent != self.length:
             raise GatewayError(ErrorCode.SIZE_MISMATCH, declared=self.length, received=sent)
-        await asyncio.sleep(_LAST_LOOK)
+        if self.looks_back:
+            await asyncio.sleep(_LAST_LOOK)
         if self._hung_up():
             # httpcore takes a WriteError as "stop sending and read what the peer may have said"
             raise httpcore.WriteError("the peer closed the connection before the packet was whole")

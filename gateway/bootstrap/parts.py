@@ -54,10 +54,10 @@ class Parts:
 
 async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:
     """Open everything; `stack` closes it in reverse. Raises SettingsError if another gateway uses the data."""
+    settings.store.path.parent.mkdir(parents=True, exist_ok=True)
+    stack.enter_context(_exclusive(settings.store.path))  # first: a second gateway hears this, not that a port is taken
     clock, metrics = SystemClock(), _metrics(settings.metrics.listen, stack)
     name, axis_settings = next(iter(settings.axis.items()))
-    settings.store.path.parent.mkdir(parents=True, exist_ok=True)
-    stack.enter_context(_exclusive(settings.store.path))
     blobs = LocalBlobs(settings.blobs.path, clock=clock)
     await blobs.sweep_temporary()
     store = await open_store(settings.store.path)

@@ -106,7 +106,7 @@ class Gateway:
         await health.start()
         stack.push_async_callback(health.stop)
         sync = _directory_sync(settings, parts)
-        for loop in (sync, _worker(settings, parts), _poller(settings, parts), _upkeep(settings, parts)):
+        for loop in (sync, _worker(settings, parts), _poller(settings, parts, sync), _upkeep(settings, parts)):
             self._spawn(loop.run(), stack, loop)
         rpc = _rpc_server(settings, parts)
         port = await rpc.start()
@@ -174,7 +174,7 @@ def _worker(settings: Settings, parts: Parts) -> Worker:
     )
 
 
-def _poller(settings: Settings, parts: Parts) -> Poller:
+def _poller(settings: Settings, parts: Parts, sync: DirectorySync) -> Poller:
     policy = configs.inbound_policy(settings)
     intake = Intake(
         axis=parts.axis,
@@ -190,7 +190,15 @@ def _poller(settings: Settings, parts: Parts) -> Poller:
         metrics=parts.metrics,
         wakeups=parts.wakeups,
     )
-    return Poller(axis=parts.axis, intake=intake, items=parts.store.items, blobs=parts.blobs, policy=policy)
+    return Poller(
+        axis=parts.axis,
+        intake=intake,
+        items=parts.store.items,
+        blobs=parts.blobs,
+        policy=policy,
+        clock=parts.clock,
+        ready=lambda: sync.loaded,
+    )
 
 
 def _upkeep(settings: Settings, parts: Parts) -> Upkeep:

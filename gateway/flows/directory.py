@@ -39,8 +39,11 @@ class DirectorySync:
     async def sync(self) -> bool:
         """Fetch, apply, compute mandates; False if the axis gave nothing.
 
-        The mandates follow the settings even then, over the directory the store already has.
+        The mandates follow the settings even then, over the directory the store already has; the first time before the
+        axis is asked, since one that hangs must not keep a restarted gateway from serving.
         """
+        if not self._loaded:
+            await self._compute_mandates()
         listing = await self._axis.agencies()
         fresh = isinstance(listing, DirectoryListing) and bool(listing.rows)
         if isinstance(listing, DirectoryListing) and listing.rows:
@@ -50,11 +53,8 @@ class DirectorySync:
             # An empty list is an error page in disguise (axis.md, 4): applied, it would close every agency.
             reason = "empty list" if isinstance(listing, DirectoryListing) else listing.reason
             _log.warning("directory.not_fetched", account=self._axis.account, reason=reason)
-        lineages = await self._directory.lineages()
-        if lineages:
-            mandates = await asyncio.to_thread(mandates_over, lineages, self._vendors)
-            await self._directory.set_mandates(mandates)
-            self._loaded = True
+        if fresh:
+            await self._compute_mandates()
         return fresh
 
     async def run(self) -> None:
@@ -64,6 +64,13 @@ class DirectorySync:
     def stop(self) -> None:
         """End; a synchronisation cut short is completed by the next one."""
         self._periodic.stop()
+
+    async def _compute_mandates(self) -> None:
+        lineages = await self._directory.lineages()
+        if lineages:
+            mandates = await asyncio.to_thread(mandates_over, lineages, self._vendors)
+            await self._directory.set_mandates(mandates)
+            self._loaded = True
 
     async def _turn(self) -> timedelta:
         return self._interval if await self.sync() else self._after_failure

@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
 
+from gateway.domain.ids import AxisDocId
 from gateway.domain.lifecycle import ItemState
+from gateway.domain.outcome import Rejected
 from gateway.domain.packet import AxisItem, PacketKind, Received
 from gateway.flows.config import InboundPolicy
 from gateway.flows.inbound import Intake
 from gateway.flows.periodic import Periodic
-from gateway.ports import Axis, Blobs, Fetched, InboundItems, ItemRecord, Waiting
+from gateway.ports import Axis, Blobs, Clock, Fetched, InboundItems, ItemRecord, Waiting
 
 _log = structlog.get_logger()
 
@@ -22,16 +24,39 @@ _T = TypeVar("_T")
 _BATCH = 200
 """Items looked up in the store and worked on together."""
 
+_READY_LOOK = timedelta(seconds=1)
+"""Pause between two looks whether polling may begin."""
+
+_REFUSED_PAUSE = timedelta(hours=1)
+"""Pause before an item that is too large, or that the axis refuses, is fetched again: it may be hundreds of MB."""
+
 
 class Poller:
-    """The way in of one account. Run one per account."""
+    """The way in of one account. Run one per account.
 
-    def __init__(self, *, axis: Axis, intake: Intake, items: InboundItems, blobs: Blobs, policy: InboundPolicy) -> None:
+    `run` polls nothing until `ready` says yes: without a directory every packet would be for nobody here, and the axis
+    would be told so.
+    """
+
+    def __init__(
+        self,
+        *,
+        axis: Axis,
+        intake: Intake,
+        items: InboundItems,
+        blobs: Blobs,
+        policy: InboundPolicy,
+        clock: Clock,
+        ready: Callable[[], bool],
+    ) -> None:
         self._axis = axis
         self._intake = intake
         self._items = items
         self._blobs = blobs
         self._policy = policy
+        self._clock = clock
+        self._ready = ready
+        self._refused: dict[AxisDocId, datetime] = {}
         self._slots = asyncio.Semaphore(policy.concurrency)
         self._periodic = Periodic(name="poll", turn=self._turn, after_failure=policy.poll_interval)
 
@@ -44,6 +69,8 @@ class Poller:
         self._periodic.stop()
 
     async def _turn(self) -> timedelta:
+        if not self._ready():
+            return min(_READY_LOOK, self._policy.poll_interval)
         # An axis may list no more than one answer's worth: what is taken in makes room for the next.
         return timedelta(0) if await self.poll() else self._policy.poll_interval
 
@@ -73,7 +100,7 @@ class Poller:
             states = await self._items.states(self._axis.account, batch.keys())
             # Those still FETCHED broke in this very poll and wait for the next.
             await self._each(self._tell_again, [(batch[id_], state) for id_, state in states.items()])
-            new = [item for id_, item in batch.items() if id_ not in states]
+            new = [item for id_, item in batch.items() if id_ not in states and not self._is_put_off(id_)]
             taken += await (self._take_statuses(new) if kind is PacketKind.STATUS else self._take_documents(new))
         return taken
 
@@ -102,8 +129,18 @@ class Poller:
             fetched = await self._axis.fetch(item, writer)
         if isinstance(fetched, Fetched):
             return Received(account=self._axis.account, item=item, raw=fetched.stored)
+        if isinstance(fetched, Rejected):
+            # It stays at the axis: an operator can raise the limit, and nothing of it is lost until then.
+            self._refused[item.axis_doc_id] = self._clock.now() + _REFUSED_PAUSE
         _log.warning("item.not_fetched", axis_doc_id=item.axis_doc_id, reason=fetched.reason)
         return None
+
+    def _is_put_off(self, axis_doc_id: AxisDocId) -> bool:
+        until = self._refused.get(axis_doc_id)
+        if until is None or until > self._clock.now():
+            return until is not None
+        del self._refused[axis_doc_id]
+        return False
 
     async def _each(self, work: Callable[[_I], Awaitable[_T]], on: Iterable[_I]) -> list[_T | None]:
         """Do it with all of them, some at a time; one that breaks is logged, gives None and stops no other."""

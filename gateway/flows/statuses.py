@@ -10,7 +10,7 @@ from gateway.domain.lifecycle import ReceptionState
 from gateway.domain.status import ARRIVED, NOT_AGREED, REFUSED, REPORTABLE
 from gateway.flows.config import ReceiptAt
 from gateway.flows.receipts import report_on
-from gateway.ports import Clock, Directory, Inbox, ReceivedEntry, Receptions, Wakeups
+from gateway.ports import Clock, Directory, Inbox, ReceivedEntry, Receptions, RequestReused, Wakeups
 
 _log = structlog.get_logger()
 
@@ -78,7 +78,8 @@ class InboxFlow(Inbox):
     ) -> bool:
         """Report 03, 04, 05, 06, 15 or 16 to the sender; True if it was reported before.
 
-        Raises GatewayError STATUS_NOT_ALLOWED, INVALID_FIELD, DOCUMENT_UNKNOWN, NOT_ACKNOWLEDGED, ALREADY_REFUSED.
+        Raises GatewayError STATUS_NOT_ALLOWED, INVALID_FIELD, DOCUMENT_UNKNOWN, NOT_ACKNOWLEDGED, ALREADY_REFUSED,
+        REQUEST_ID_REUSED (used before for another status).
         """
         if status_code not in REPORTABLE:
             allowed = ", ".join(sorted(REPORTABLE))
@@ -95,6 +96,8 @@ class InboxFlow(Inbox):
             entry.document, entry.recipient, status_code=status_code, at=now, description=description, staff=staff
         )
         added = await self._receptions.report(reception, request_id, report, at=now)
+        if isinstance(added, RequestReused):
+            raise GatewayError(ErrorCode.REQUEST_ID_REUSED, request_id=request_id)
         if added:
             _log.info("status.reported", reception_id=reception, vendor=vendor, status=status_code)
             self._wakeups.notify("outbox")

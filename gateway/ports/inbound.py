@@ -12,6 +12,7 @@ from gateway.domain.ids import AccountName, AgencyId, AxisDocId, Digest, ObjectK
 from gateway.domain.lifecycle import ItemState, ReceptionState
 from gateway.domain.packet import AxisItem, PacketDefect, PacketWarning, Received, StoredObject, VerifiedDocument
 from gateway.domain.status import Event, StatusReport
+from gateway.ports.outbound import RequestReused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,8 +153,13 @@ class Receptions(Protocol):
         """REFUSED, with the status in the outbox; else as `acknowledge`."""
 
     @abstractmethod
-    async def report(self, reception: ReceptionId, request_id: str, report: StatusReport, *, at: datetime) -> bool:
-        """Put a status into the outbox; False if this request id, or a code not REPEATABLE, was reported before."""
+    async def report(
+        self, reception: ReceptionId, request_id: str, report: StatusReport, *, at: datetime
+    ) -> bool | RequestReused:
+        """Put a status into the outbox; False if this request id, or a code not REPEATABLE, was reported before.
+
+        RequestReused if the request id stands for another code: answering "repeated" would swallow this one.
+        """
 
     @abstractmethod
     async def attachment(self, reception: ReceptionId, index: int) -> StoredObject | None:

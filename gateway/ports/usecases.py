@@ -73,5 +73,5 @@ class Inbox(Protocol):
         """True if reported before.
 
         Raises GatewayError STATUS_NOT_ALLOWED, DOCUMENT_UNKNOWN, NOT_ACKNOWLEDGED, ALREADY_REFUSED, INVALID_FIELD (16
-        without a description).
+        without a description), REQUEST_ID_REUSED.
         """

@@ -227,14 +227,15 @@ def _envelope(result: Mapping[str, Any] | Refusal) -> dict[str, Any]:
 
 
 async def _read_members(request: web.Request) -> dict[str, str] | None:
-    """The body as a JSON object of strings; None for anything else."""
+    """The body as a JSON object of strings, null members left out; None for anything else."""
     try:
         members = json.loads(await request.read())
     except (ValueError, RecursionError):
         return None
-    if not isinstance(members, dict) or not all(isinstance(value, str) for value in members.values()):
+    if not isinstance(members, dict):
         return None
-    return members
+    given = {name: value for name, value in members.items() if value is not None}
+    return given if all(isinstance(value, str) for value in given.values()) else None
 
 
 async def _read_file_part(request: web.Request) -> AsyncIterator[bytes]:

@@ -117,12 +117,16 @@ def _signer(embedded: EmbeddedPdfSignature) -> str:
 async def _validate(
     embedded: EmbeddedPdfSignature, anchors: TrustAnchors, at: datetime, rules: SignatureRules, *, skip_diff: bool
 ) -> PdfSignatureStatus:
+    certificate: Any = embedded.signer_cert
+    # A certificate without the extension may be used for anything (RFC 5280, section 4.2.1.3).
+    usages = None if certificate.key_usage_value is None else rules.key_usages
+
     async def validate(moment: datetime) -> PdfSignatureStatus:
         status = await async_validate_pdf_signature(
             embedded,
             signer_validation_context=_context(anchors, moment, rules),
             ts_validation_context=_context(anchors, at, rules),
-            key_usage_settings=KeyUsageConstraints(key_usage=rules.key_usages),
+            key_usage_settings=KeyUsageConstraints(key_usage=usages),
             skip_diff=skip_diff,
         )
         assert isinstance(status, PdfSignatureStatus)
@@ -252,10 +256,17 @@ def _distrust(status: PdfSignatureStatus, starts: datetime, ends: datetime, mome
             return "the certificate chains to no configured trust anchor"
         case AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE | AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE_NO_POE:
             return f"legacy algorithm ({status.md_algorithm}, {status.pkcs7_signature_mechanism})"
+        case AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE if _is_self_issued(status):
+            return "the certificate is its own authority, and that is no configured trust anchor"
         case AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE:
             return "the certificate may not be used to sign documents"
         case problem:
             return f"the certificate chain is not accepted ({getattr(problem, 'name', 'unknown')})"
+
+
+def _is_self_issued(status: PdfSignatureStatus) -> bool:
+    certificate: Any = status.signing_cert
+    return bool(certificate.issuer == certificate.subject)
 
 
 def _utc(instant: datetime | None) -> datetime | None:

@@ -13,7 +13,7 @@ class SignatureRules:
     rsa_bits: int = 2048
     """Shortest RSA key that is trusted, for signers and every CA below the root."""
     key_usages: frozenset[str] = frozenset({"digital_signature", "non_repudiation"})
-    """The signer's certificate must allow at least one of these."""
+    """The signer's certificate must allow at least one of these; one that does not limit its use allows all."""
 
     @property
     def digest(self) -> str:

@@ -12,6 +12,7 @@ from gateway.domain.lifecycle import RECEPTION_MOVES, ReceptionState
 from gateway.domain.packet import StoredObject
 from gateway.domain.status import REPEATABLE, StatusReport
 from gateway.ports.inbound import ReceivedEntry, Receptions
+from gateway.ports.outbound import RequestReused
 from gateway.store import contents, rows
 from gateway.store.directory import agencies_by_id
 from gateway.store.engine import Database
@@ -97,10 +98,15 @@ class SqlReceptions(Receptions):
             lambda conn: _end(conn, reception, ack_id, refused, receipt=receipt, at=at, refusal=reason)
         )
 
-    async def report(self, reception: ReceptionId, request_id: str, report: StatusReport, *, at: datetime) -> bool:
+    async def report(
+        self, reception: ReceptionId, request_id: str, report: StatusReport, *, at: datetime
+    ) -> bool | RequestReused:
         """See Receptions."""
+        used = sa.select(statuses_out.c.code).where(
+            statuses_out.c.reception == reception, statuses_out.c.request_id == request_id
+        )
 
-        async def work(conn: AsyncConnection) -> bool:
+        async def work(conn: AsyncConnection) -> bool | RequestReused:
             new = upsert(statuses_out).values(
                 reception=reception,
                 request_id=request_id,
@@ -109,7 +115,8 @@ class SqlReceptions(Receptions):
                 reported_at=at,
             )
             if (await conn.execute(new.on_conflict_do_nothing().returning(statuses_out.c.code))).first() is None:
-                return False
+                earlier = await conn.scalar(used)
+                return RequestReused() if earlier not in (None, report.status_code) else False
             await enqueue(conn, [status_message(await _route(conn, reception), report)], at=at)
             return True
 

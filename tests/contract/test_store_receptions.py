@@ -7,6 +7,7 @@ from gateway.domain.document import OtherInfo, Priority
 from gateway.domain.ids import ReceptionId
 from gateway.domain.lifecycle import ReceptionState
 from gateway.domain.mandate import Mandate
+from gateway.ports import RequestReused
 from tests.contract.conftest import OTHER, VENDOR_A, VENDOR_B
 from tests.make import NOW, RECIPIENT, make_arrival, make_document, make_received, make_status
 
@@ -156,6 +157,18 @@ async def test_a_report_goes_out_once_in_order(world):
     assert await statuses(world) == ["03"]
     depth = await world.store.outbox.depth(at=NOW)
     assert sum(depth.outbox.values()) == 3
+
+
+async def test_a_request_id_with_another_code_is_no_repetition(world):
+    """A second status under a used request id is refused, not swallowed; nothing is queued for it."""
+    document = await arrive(world)
+    entry = await pull_one(world)
+    found = [
+        await world.store.receptions.report(entry.id, "r1", make_status(document, status_code=code), at=NOW)
+        for code in ("05", "06", "05")
+    ]
+    assert found == [True, RequestReused(), False]
+    assert await statuses(world) == ["05"]
 
 
 async def test_attachments_are_found_by_place(world):

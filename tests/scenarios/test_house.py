@@ -64,6 +64,25 @@ async def test_the_directory_is_loaded_and_kept(world):
         assert await gateway.store.directory.served([theirs.id]) == {theirs.id: VENDOR}
 
 
+async def test_a_known_directory_serves_while_the_axis_hangs(world):
+    """A restarted gateway has its mandates, by the settings of now, before the axis answers anything."""
+    async with world.gateway():
+        pass
+    world.serves = (OrganId("H98"), OrganId("H99"))
+
+    async def hang():
+        await asyncio.Event().wait()
+
+    world.axis.agencies = hang
+    async with world.gateway(ready=False) as gateway:
+        task = asyncio.create_task(gateway.directory.sync())
+        await until(lambda: gateway.directory.loaded)
+        theirs = (await gateway.store.directory.resolve([THEIRS]))[THEIRS]
+        assert await gateway.store.directory.served([theirs.id]) == {theirs.id: VENDOR}
+        task.cancel()
+        await asyncio.wait([task])
+
+
 async def test_an_empty_directory_closes_nobody(world):
     """An empty list from the axis is taken for the error it is."""
     async with world.gateway() as gateway:
@@ -223,5 +242,36 @@ async def test_the_poller_runs_until_stop(world):
         world.axis.waiting = break_first
         task = asyncio.create_task(gateway.poller.run())
         await until(lambda: polls > 3)
+        gateway.poller.stop()
+        await asyncio.wait_for(task, 10)
+
+
+async def test_the_poller_waits_for_a_directory(world):
+    """Without a directory nothing is polled: every packet would be for nobody here. With one the poller begins."""
+    polls = 0
+    waiting = world.axis.waiting
+
+    async def count(kind):
+        nonlocal polls
+        polls += 1
+        return await waiting(kind)
+
+    world.axis.waiting = count
+    async with world.gateway(ready=False) as gateway:
+        gateway.poller._policy = replace(gateway.poller._policy, poll_interval=timedelta(milliseconds=1))
+        task = asyncio.create_task(gateway.poller.run())
+        looks = 0
+        ready = gateway.poller._ready
+
+        def look():
+            nonlocal looks
+            looks += 1
+            return ready()
+
+        gateway.poller._ready = look
+        await until(lambda: looks > 3)
+        assert polls == 0
+        await gateway.directory.sync()
+        await until(lambda: polls > 1)
         gateway.poller.stop()
         await asyncio.wait_for(task, 10)

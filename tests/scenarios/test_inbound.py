@@ -7,7 +7,7 @@ import pytest
 from gateway.domain.document import StaffInfo
 from gateway.domain.ids import OrganId
 from gateway.domain.lifecycle import ItemState, ReceptionState
-from gateway.domain.outcome import Unavailable
+from gateway.domain.outcome import Rejected, Unavailable
 from gateway.domain.packet import PacketKind
 from gateway.domain.status import ACCEPTED, FINISHED, StatusReport
 from gateway.domain.verdict import Verdict
@@ -254,6 +254,31 @@ async def test_what_cannot_be_fetched_comes_again(world):
         world.axis.fetch = fetch
         await gateway.poller.poll()
         assert len(await waiting(gateway)) == 2
+
+
+async def test_what_is_refused_at_fetching_is_put_off(world):
+    """An oversized item is not downloaded at every poll; it stays at the axis, stops no other, and is tried hourly."""
+    item = await put_document(world, make_incoming())
+    fetch, refused = world.axis.fetch, []
+
+    async def refuse(wanted, writer):
+        if wanted != item:
+            return await fetch(wanted, writer)
+        refused.append(wanted)
+        return Rejected(code="packet-too-large", reason="an attachment may have at most 9 bytes")
+
+    world.axis.fetch = refuse
+    async with world.gateway() as gateway:
+        for _ in range(3):
+            await gateway.poller.poll()
+        neighbour = await put_document(world, make_incoming(document_id="another"))
+        await gateway.poller.poll()
+        assert len(refused) == 1
+        assert world.axis.told == [(neighbour.axis_doc_id, True)]
+        gateway.clock.advance(61 * MINUTE)
+        world.axis.fetch = fetch
+        await gateway.poller.poll()
+        assert len(await waiting(gateway)) == 4
 
 
 async def test_an_item_still_listed_is_told_again_and_not_fetched(world):

@@ -97,6 +97,16 @@ async def test_an_old_lease_is_lost(world):
         await gateway.inbox.acknowledge(VENDOR, newer.id, newer.ack_id)
 
 
+async def test_a_used_request_id_reports_nothing_else(world):
+    """Another status under a used request id is an error: "repeated" would lose it."""
+    async with world.gateway() as gateway:
+        entry = await lease(gateway)
+        await gateway.inbox.acknowledge(VENDOR, entry.id, entry.ack_id)
+        assert not await report(gateway, entry, "03")
+        assert (await failing(report(gateway, entry, "06"))).code is ErrorCode.REQUEST_ID_REUSED
+        assert await report(gateway, entry, "03")
+
+
 async def test_reports_need_an_acknowledgement_and_a_known_code(world):
     """Before the acknowledgement, and for codes that are not the vendor's to give, reports are refused."""
     async with world.gateway() as gateway:

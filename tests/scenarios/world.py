@@ -138,9 +138,9 @@ class World:
         """A gateway process. A Crash leaves it silently, as a kill does; the next one finds what was durable."""
         store = await open_store(self.folder / "gateway.db")
         try:
-            gateway = self._build(store, fuse or Fuse())
+            gateway = self._build(store, fuse or Fuse(), ready=ready)
             if ready:
-                await self._build(store, Fuse()).directory.sync()
+                await self._build(store, Fuse(), ready=ready).directory.sync()
             yield gateway
         except Crash:
             others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -168,7 +168,7 @@ class World:
         """The packet of a status."""
         return await self.packet(lambda translator, _: translator.draft_status(report))
 
-    def _build(self, store: Store, fuse: Fuse) -> Gateway:
+    def _build(self, store: Store, fuse: Fuse, *, ready: bool) -> Gateway:
         blobs = LocalBlobs(self.folder / "blobs", clock=self.clock)
         wired: Any = Fused(blobs, fuse)
         axis: Any = Fused(self.axis, fuse)
@@ -200,6 +200,13 @@ class World:
             blobs=wired,
             **common,
         )
+        sync = DirectorySync(
+            axis=axis,
+            directory=directory,
+            vendors=[VendorSystem(id=VENDOR, uri_sans=frozenset(), certificate_sha256=frozenset(), serves=self.serves)],
+            interval=MINUTE,
+            clock=self.clock,
+        )
         return Gateway(
             store=store,
             blobs=blobs,
@@ -218,6 +225,8 @@ class World:
                 items=items,
                 blobs=wired,
                 policy=InboundPolicy(poll_interval=MINUTE, concurrency=4, packet_limit=PACKET_LIMIT),
+                clock=self.clock,
+                ready=lambda: ready or sync.loaded,
             ),
             intake=intake,
             submissions=SubmissionFlow(
@@ -234,15 +243,7 @@ class World:
             inbox=InboxFlow(
                 receptions=receptions, directory=directory, receipt=self.receipt, clock=self.clock, wakeups=wakeups
             ),
-            directory=DirectorySync(
-                axis=axis,
-                directory=directory,
-                vendors=[
-                    VendorSystem(id=VENDOR, uri_sans=frozenset(), certificate_sha256=frozenset(), serves=self.serves)
-                ],
-                interval=MINUTE,
-                clock=self.clock,
-            ),
+            directory=sync,
             upkeep=Upkeep(
                 outbox=outbox, blob_index=index, blobs=wired, policy=UPKEEP, clock=self.clock, metrics=metrics
             ),

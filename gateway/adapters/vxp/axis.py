@@ -147,7 +147,12 @@ class VxpAxis(Axis):
             "sendEdoc",
             parameters,
             read_answer,
-            body=PacketBody(chunks=body, length=sealed.length, trailer=b"\r\n"),
+            body=PacketBody(
+                chunks=body,
+                length=sealed.length,
+                trailer=b"\r\n",
+                looks_back=draft.kind is PacketKind.DOCUMENT,  # a status is simply repeated
+            ),
             timeouts=self._account.transfer_timeouts,
             repeat=Repeat.UNPROCESSED,
         )
