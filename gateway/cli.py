@@ -225,7 +225,6 @@ async def _demo(home: Path, *, size: int, keep: bool) -> bool:
         seconds = (datetime.now(tz=UTC) - started).total_seconds()
         console.print(f"[dim]{seconds:6.2f} s[/dim]  [bold]{who:<10}[/bold] {escape(what)}")
 
-    result = Result()
     try:
         async with set_up(home, now=started) as stage:
             tell("axis", f"answers at {stage.axis_url}")
@@ -239,7 +238,9 @@ async def _demo(home: Path, *, size: int, keep: bool) -> bool:
                 await _until_interrupted()
     except Exception:  # noqa: BLE001 - whatever stopped the story, the last line must say that it is not ok
         traceback.print_exc()
-    if not keep or not result.ok:
+        _print_last(Result().as_json())
+        return False
+    if not keep:
         _print_last(result.as_json())
     return result.ok
 

@@ -251,16 +251,17 @@ def _distrust(status: PdfSignatureStatus, starts: datetime, ends: datetime, mome
         )
     if moment < starts:
         return f"the signer's certificate is not valid before {starts:%Y-%m-%d}"
-    match status.trust_problem_indic:
+    problem = status.trust_problem_indic
+    if problem is AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE and _is_self_issued(status):
+        problem = None  # pyHanko's word for a certificate that is its own authority
+    match problem:
         case None | AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND:
             return "the certificate chains to no configured trust anchor"
         case AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE | AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE_NO_POE:
             return f"legacy algorithm ({status.md_algorithm}, {status.pkcs7_signature_mechanism})"
-        case AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE if _is_self_issued(status):
-            return "the certificate is its own authority, and that is no configured trust anchor"
         case AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE:
             return "the certificate may not be used to sign documents"
-        case problem:
+        case _:
             return f"the certificate chain is not accepted ({getattr(problem, 'name', 'unknown')})"
 
 
