@@ -4,6 +4,8 @@ Commands import what they need when they run, so that `packet inspect` does not 
 """
 
 import asyncio
+import importlib.metadata
+import io
 import json
 import signal
 import sys
@@ -22,7 +24,6 @@ USAGE = 64
 
 app = typer.Typer(
     name="lgsp-gateway",
-    help="Carries administrative documents between vendors' document systems and the national exchange axis.",
     no_args_is_help=False,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,6 +36,10 @@ JsonSwitch = Annotated[bool, typer.Option("--json", help="One JSON value on stan
 
 def run() -> None:
     """Run the command line and end the process with the right code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # JSON is UTF-8 and messages are Vietnamese too, whatever the locale says.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     command = typer.main.get_command(app)
     try:
         code = command(prog_name="lgsp-gateway", standalone_mode=False)
@@ -47,6 +52,21 @@ def run() -> None:
         traceback.print_exc()
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"lgsp-gateway {importlib.metadata.version('lgsp-gateway')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Carries administrative documents between vendors' document systems and the national exchange axis."""
 
 
 @app.command()

@@ -4,7 +4,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Any, Protocol, Self
@@ -106,13 +106,15 @@ class Gateway:
         await health.start()
         stack.push_async_callback(health.stop)
         sync = _directory_sync(settings, parts)
-        for loop in (sync, _worker(settings, parts), _poller(settings, parts, sync), _upkeep(settings, parts)):
+        loops: list[Loop] = [sync, _worker(settings, parts), _poller(settings, parts, sync), _upkeep(settings, parts)]
+        for loop in loops:
             self._spawn(loop.run(), stack, loop)
         rpc = _rpc_server(settings, parts)
         port = await rpc.start()
         stack.push_async_callback(rpc.stop, timedelta(seconds=settings.server.drain_seconds))
         self._spawn(_tell_readiness(health, sync, parts), stack, None)
         stack.push_async_callback(health.set_ready, ready=False)
+        stack.callback(_stop_all, loops)
         _log.info("gateway.started", port=port, account=parts.account.name)
 
     def _spawn(self, work: Coroutine[Any, Any, None], stack: AsyncExitStack, loop: Loop | None) -> None:
@@ -128,6 +130,12 @@ class Gateway:
                 await task
 
         stack.push_async_callback(end)
+
+
+def _stop_all(loops: Sequence[Loop]) -> None:
+    """Let all loops drain while calls do: one after the other they would outlast the time an orchestrator gives."""
+    for loop in loops:
+        loop.stop()
 
 
 async def _tell_readiness(health: HealthServer, sync: DirectorySync, parts: Parts) -> None:

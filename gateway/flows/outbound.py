@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from gateway.domain.document import TraceHeader
-from gateway.domain.errors import ErrorCode
+from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.ids import AccountName
 from gateway.domain.lifecycle import MessageState
 from gateway.domain.outcome import CannotTell, Finding, Outcome, Rejected, SentQuery, Unavailable, Uncertain
@@ -20,6 +20,9 @@ from gateway.observability.metrics import Metrics
 from gateway.ports import Axis, Clock, LeasedMessage, OutboxQueue, Settlement, Translator, Wakeups
 
 _log = structlog.get_logger()
+
+_WRITE_AGAIN = timedelta(milliseconds=500)
+"""Pause before an outcome is written again that the store could not take."""
 
 _MAYBE_SENT = frozenset({MessageState.SUBMITTING, MessageState.UNCERTAIN})
 """States in which a lease finds a message whose packet may already be at the axis."""
@@ -179,13 +182,7 @@ class Outbound:
         )
 
     async def _apply(self, message: LeasedMessage, settlement: Settlement, log: structlog.stdlib.BoundLogger) -> None:
-        """Write the settlement even when cancelled meanwhile: what is known must not be forgotten."""
-        writing = asyncio.ensure_future(self._outbox.settle(message, settlement, at=self._clock.now()))
-        try:
-            held = await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            await writing
-            raise
+        held = await self._write(message, settlement)
         if not held:
             log.warning("lease.lost")
             return
@@ -193,6 +190,24 @@ class Outbound:
         self._count(message, settlement)
         self._wakeups.notify("events")
         self._wakeups.notify("outbox")
+
+    async def _write(self, message: LeasedMessage, settlement: Settlement) -> bool:
+        """Write even when cancelled meanwhile, or when the store fails for no longer than a lease.
+
+        What is known must not be forgotten: the message would have to be asked about, or held.
+        """
+        until = self._clock.now() + self._policy.lease_for
+        while True:
+            writing = asyncio.ensure_future(self._outbox.settle(message, settlement, at=self._clock.now()))
+            try:
+                return await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await writing
+                raise
+            except GatewayError as error:
+                if error.code is not ErrorCode.STORE_UNAVAILABLE or self._clock.now() >= until:
+                    raise
+            await asyncio.sleep(_WRITE_AGAIN.total_seconds())
 
     def _count(self, message: LeasedMessage, settlement: Settlement) -> None:
         state = settlement.state

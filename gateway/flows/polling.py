@@ -1,6 +1,7 @@
 """Asks one account what is waiting and hands each item to the intake; what a crash interrupted comes first."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -31,6 +32,10 @@ _REFUSED_PAUSE = timedelta(hours=1)
 """Pause before an item that is too large, or that the axis refuses, is fetched again: it may be hundreds of MB."""
 
 
+_PATIENCE = 5
+"""Polls for which a status that cannot be taken holds back those behind it."""
+
+
 class Poller:
     """The way in of one account. Run one per account.
 
@@ -57,6 +62,7 @@ class Poller:
         self._clock = clock
         self._ready = ready
         self._refused: dict[AxisDocId, datetime] = {}
+        self._missed: Counter[AxisDocId] = Counter()
         self._slots = asyncio.Semaphore(policy.concurrency)
         self._periodic = Periodic(name="poll", turn=self._turn, after_failure=policy.poll_interval)
 
@@ -116,9 +122,27 @@ class Poller:
         return received is not None and await self._take(received)
 
     async def _take_statuses(self, items: Sequence[AxisItem]) -> int:
-        """Fetched side by side, but placed in the axis's order: 06 must not come before its 03."""
+        """Fetched side by side, but placed in the axis's order: 06 must not come before its 03.
+
+        So one that cannot be fetched or placed now holds back those behind it, though not for ever.
+        """
         fetched = await self._each(self._fetch, items)
-        return sum([_count(await self._each(self._take, [received])) for received in fetched if received is not None])
+        taken = 0
+        for place, (item, received) in enumerate(zip(items, fetched, strict=True)):
+            if received is not None and _count(await self._each(self._take, [received])):
+                del self._missed[item.axis_doc_id]
+                taken += 1
+            elif self._holds_back(item.axis_doc_id):
+                later = [other.raw.key for other in fetched[place + 1 :] if other is not None]
+                await self._blobs.discard(later)
+                break
+        return taken
+
+    def _holds_back(self, axis_doc_id: AxisDocId) -> bool:
+        if axis_doc_id in self._refused:
+            return False
+        self._missed[axis_doc_id] += 1
+        return self._missed[axis_doc_id] < _PATIENCE
 
     async def _take(self, received: Received) -> bool:
         await self._intake.tell(received.item, await self._intake.accept(received))

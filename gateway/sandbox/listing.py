@@ -13,7 +13,8 @@ from gateway.sandbox.wire import SignedCall
 
 _VIETNAM = timezone(timedelta(hours=7))
 _DATE = re.compile(r"\d{4}/\d{2}/\d{2}", re.ASCII)
-_NUMBER = re.compile(r"[1-9]\d{0,5}", re.ASCII)
+_SIZE = re.compile(r"[1-9]\d{0,5}", re.ASCII)
+_INDEX = re.compile(r"\d{1,6}", re.ASCII)
 _DESCRIPTIONS = {
     ItemStatus.INITIAL: "Khoi tao",
     ItemStatus.PROCESSING: "Dang xu ly",
@@ -40,8 +41,8 @@ def read_receivers(text: str) -> tuple[str, ...] | Refusal:
 def choose_received(items: Sequence[Item], call: SignedCall) -> list[Item] | Refusal:
     """The items a getReceivedEdocList asks for: those not acknowledged, unless `status` names another state.
 
-    `fromDate` and `toDate` (yyyy/MM/dd, Vietnam time, both included), `to`, `pageSize` and `pageIndex` (from 1)
-    narrow further; what the real axis does with them is not proven.
+    `fromDate` and `toDate` (yyyy/MM/dd, Vietnam time, both included), `to`, `pageSize` and `pageIndex` (from
+    1; 0 is the first page too) narrow further; what the real axis does with them is not proven.
     """
     names = ("fromDate", "toDate", "pageSize", "pageIndex")
     first, last, size, index = (call.get(name) for name in names)
@@ -50,7 +51,7 @@ def choose_received(items: Sequence[Item], call: SignedCall) -> list[Item] | Ref
     if isinstance(receivers, Refusal):
         return receivers
     dates_good = all(not text or _DATE.fullmatch(text) for text in (first, last))
-    numbers_good = all(not text or _NUMBER.fullmatch(text) for text in (size, index))
+    numbers_good = (not size or _SIZE.fullmatch(size)) and (not index or _INDEX.fullmatch(index))
     if not dates_good or not numbers_good or (status and status not in set(ItemStatus)):
         return Refusal(code=AxisCode.PROCESSING, sentence="Tham so loc khong hop le")
     wanted = {ItemStatus(status)} if status else WAITING
@@ -63,7 +64,7 @@ def choose_received(items: Sequence[Item], call: SignedCall) -> list[Item] | Ref
     ]
     if not size:
         return chosen
-    start = (int(index or "1") - 1) * int(size)
+    start = max(int(index or "1") - 1, 0) * int(size)
     return chosen[start : start + int(size)]
 
 

@@ -119,7 +119,7 @@ async def _validate(
 ) -> PdfSignatureStatus:
     certificate: Any = embedded.signer_cert
     # A certificate without the extension may be used for anything (RFC 5280, section 4.2.1.3).
-    usages = None if certificate.key_usage_value is None else rules.key_usages
+    usages = rules.key_usages if certificate.key_usage_value is not None else frozenset()
 
     async def validate(moment: datetime) -> PdfSignatureStatus:
         status = await async_validate_pdf_signature(

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,10 @@ def test_check_config_names_what_is_wrong(tmp_path: Path) -> None:
     done = run("check-config", file)
     assert done.returncode == 2
     assert "server.listen" in done.stderr
+
+
+def test_version_is_the_distributions() -> None:
+    """`--version` prints the version of the installed distribution and exits 0."""
+    done = run("--version")
+    assert done.returncode == 0
+    assert done.stdout == f"lgsp-gateway {metadata.version('lgsp-gateway')}\n"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+import psutil
 import pytest
 
 from gateway.sandbox.demo.stage import Stage, set_up
@@ -41,6 +42,29 @@ async def test_demo_ends_with_one_true_json_line(tmp_path: Path) -> None:
     assert last["retries"] >= 1
     assert last["duplicates_suppressed"] == 1
     assert last["refused"] == 1
+
+
+async def test_terminated_demo_leaves_no_process(tmp_path: Path) -> None:
+    """SIGTERM in the middle stops the axis and both gateways too, and the exit code is 1."""
+    folder = tmp_path / "demo"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", "demo", "--data", str(folder), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert b"answers at" in await process.stdout.readline()
+    assert b"province A at" in await process.stdout.readline()
+    started = processes_below(folder)
+    assert len(started) == 4, "the demo, the axis, two gateways"
+    process.terminate()
+    await process.communicate()
+    assert process.returncode == 1
+    assert processes_below(folder) == []
+
+
+def processes_below(folder: Path) -> list[str]:
+    """Command lines of the running processes that name a path below the folder, or the folder."""
+    lines = [" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if str(folder) in line]
 
 
 class MemoryWatch:

@@ -9,7 +9,7 @@ from gateway.domain.ids import OrganId
 from gateway.domain.lifecycle import ItemState, ReceptionState
 from gateway.domain.outcome import Rejected, Unavailable
 from gateway.domain.packet import PacketKind
-from gateway.domain.status import ACCEPTED, FINISHED, StatusReport
+from gateway.domain.status import ACCEPTED, AGREED, FINISHED, NOT_AGREED, StatusReport
 from gateway.domain.verdict import Verdict
 from gateway.flows.config import ReceiptAt
 from gateway.flows.receipts import report_on
@@ -304,6 +304,34 @@ async def test_statuses_are_logged_once_in_the_axiss_order(world):
         await gateway.poller.poll()
         assert await statuses(gateway) == [(THEIRS, "03"), (THEIRS, "06")]
         assert gateway.count("duplicates_suppressed", side="axis") == 1
+
+
+async def test_a_status_that_cannot_be_fetched_keeps_its_place(world):
+    """06 waits for a 03 that the axis does not give just now, without litter; it does not wait for ever."""
+    letter = make_letter(to=(make_organization(THEIRS),))
+    async with world.gateway() as gateway:
+        sent = (await submit(gateway, letter)).sent.document
+        kept = await stored_keys(gateway)
+        first = await put_status(world, sent, ACCEPTED)
+        await put_status(world, sent, FINISHED)
+        fetch = world.axis.fetch
+
+        async def refuse_first(wanted, writer):
+            return Unavailable(reason="busy") if wanted == first else await fetch(wanted, writer)
+
+        world.axis.fetch = refuse_first
+        await gateway.poller.poll()
+        assert await statuses(gateway) == []
+        assert await stored_keys(gateway) == kept
+        world.axis.fetch = fetch
+        await gateway.poller.poll()
+        assert [code for _, code in await statuses(gateway)] == [ACCEPTED, FINISHED]
+        world.axis.fetch = refuse_first
+        first = await put_status(world, sent, AGREED)
+        await put_status(world, sent, NOT_AGREED)
+        for _ in range(5):
+            await gateway.poller.poll()
+        assert [code for _, code in await statuses(gateway)] == [ACCEPTED, FINISHED, NOT_AGREED]
 
 
 async def test_a_status_about_nothing_of_ours_is_quarantined(world):

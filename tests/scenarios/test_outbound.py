@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.domain.errors import ErrorCode
+from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.lifecycle import DeliveryState
 from gateway.domain.outcome import Rejected, Unavailable
 from gateway.flows.config import OnUnknown
@@ -116,6 +116,36 @@ async def test_a_twin_is_not_taken_for_the_lost_one(world):
             await submit(gateway, document)
         await run_until_idle(gateway)
     assert (world.axis.attempts, len(world.axis.taken)) == (3, 2)
+
+
+@pytest.mark.parametrize("failures", [1, 99])
+async def test_an_outcome_outlives_a_moment_without_store(world, failures):
+    """The axis took it and the store fails: written once it can be, given up after a lease."""
+    world.axis.askable = False
+    async with world.gateway() as gateway:
+        result = await submit(gateway, make_letter())
+        settle, left = gateway.outbox.settle, failures
+
+        async def fail(*args, **kwargs):
+            nonlocal left
+            if left:
+                left -= 1
+                world.clock.advance(LEASE / 2)
+                raise GatewayError(ErrorCode.STORE_UNAVAILABLE)
+            return await settle(*args, **kwargs)
+
+        gateway.outbox.settle = fail
+        if failures == 1:
+            await gateway.send_due()
+        else:
+            with pytest.raises(GatewayError):
+                await gateway.send_due()
+            assert left == failures - 2
+            left = 0
+            await run_until_idle(gateway)
+        ends = DeliveryState.SENT if failures == 1 else DeliveryState.HELD
+        assert await states(gateway, result) == [ends] * 2
+    assert len(world.axis.taken) == 1
 
 
 async def test_a_bug_while_sending_is_taken_for_a_lost_answer(world):

@@ -46,6 +46,22 @@ def make_timestamper(root: Identity, *, now: datetime, at: datetime) -> DummyTim
     )
 
 
+def make_unlimited_signer(root: Identity, *, now: datetime) -> Identity:
+    """A signer under `root` whose certificate says nothing about what its key is for."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    certificate = (
+        pyca.CertificateBuilder()
+        .subject_name(pyca.Name([pyca.NameAttribute(NameOID.COMMON_NAME, "Signer Unlimited")]))
+        .issuer_name(root.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(pyca.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(root.key, hashes.SHA256())
+    )
+    return Identity(certificate=certificate, key=key)
+
+
 def sign(
     pdf: bytes,
     signer: Identity,

@@ -268,6 +268,19 @@ def test_certificate_not_meant_for_signing(judge, pki, unsigned):
     assert verdict.signatures[0].reason == "the certificate may not be used to sign documents"
 
 
+def test_certificate_without_key_usage(judge, pki, unsigned):
+    """A certificate that does not limit what its key is for may sign documents (RFC 5280, section 4.2.1.3)."""
+    unlimited = craft.make_unlimited_signer(pki.signing_root, now=NOW)
+    assert judge(craft.sign(unsigned, unlimited)).verdict is Verdict.TRUSTED
+
+
+def test_self_issued_stranger(judge, pki, unsigned):
+    """A certificate that is its own authority and no anchor is untrusted for that reason, not for its use."""
+    verdict = judge(craft.sign(unsigned, pki.unknown_root))
+    assert verdict.verdict is Verdict.UNTRUSTED
+    assert verdict.signatures[0].reason == "the certificate chains to no configured trust anchor"
+
+
 def test_encrypted(judge, unsigned):
     """An encrypted file is invalid, with the reason."""
     verdict = judge(craft.encrypt(unsigned))
