@@ -70,8 +70,8 @@ async def serve(settings: Settings) -> None:
 class Gateway:
     """Everything that runs, as a context: entered, it serves; left, it has drained.
 
-    Start: the parts, health, the loops, the vendor listener. Stop: the reverse, so that nothing new is accepted before
-    what runs has ended.
+    Start: the parts, health, the loops, and once a directory is loaded the vendor listener. Stop: the reverse, so that
+    nothing new is accepted before what runs has ended.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -110,12 +110,11 @@ class Gateway:
         for loop in loops:
             self._spawn(loop.run(), stack, loop)
         rpc = _rpc_server(settings, parts)
-        port = await rpc.start()
         stack.push_async_callback(rpc.stop, timedelta(seconds=settings.server.drain_seconds))
-        self._spawn(_tell_readiness(health, sync, parts), stack, None)
+        self._spawn(_open_doors(rpc, health, sync, parts), stack, None)
         stack.push_async_callback(health.set_ready, ready=False)
         stack.callback(_stop_all, loops)
-        _log.info("gateway.started", port=port, account=parts.account.name)
+        _log.info("gateway.started", account=parts.account.name)
 
     def _spawn(self, work: Coroutine[Any, Any, None], stack: AsyncExitStack, loop: Loop | None) -> None:
         task = asyncio.create_task(work)
@@ -138,12 +137,18 @@ def _stop_all(loops: Sequence[Loop]) -> None:
         loop.stop()
 
 
-async def _tell_readiness(health: HealthServer, sync: DirectorySync, parts: Parts) -> None:
-    """Ready means: the store answers and a directory with its mandates is loaded. Keys were checked at the start."""
+async def _open_doors(rpc: RpcServer, health: HealthServer, sync: DirectorySync, parts: Parts) -> None:
+    """Let vendor systems in once a directory with its mandates is loaded, then tell readiness for ever.
+
+    Without mandates every call would be refused for good, where it should be repeated later. Ready means: the doors are
+    open and the store answers. Keys were checked at the start.
+    """
+    await sync.wait_loaded()
+    await rpc.start()
     while True:
         try:
             await parts.store.events.head()
-            ready = sync.loaded
+            ready = True
         except GatewayError:
             ready = False
         await health.set_ready(ready=ready)
@@ -197,6 +202,7 @@ def _poller(settings: Settings, parts: Parts, sync: DirectorySync) -> Poller:
         clock=parts.clock,
         metrics=parts.metrics,
         wakeups=parts.wakeups,
+        refresh_directory=sync.refresh,
     )
     return Poller(
         axis=parts.axis,

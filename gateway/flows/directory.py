@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -14,6 +14,9 @@ _log = structlog.get_logger()
 
 _RETRY = timedelta(seconds=30)
 """Pause after a failed synchronisation, if the interval is not shorter."""
+
+_NOT_AGAIN = timedelta(minutes=10)
+"""A refresh is not repeated within: packets for nobody must not make the gateway fetch the nation at every poll."""
 
 
 class DirectorySync:
@@ -27,14 +30,20 @@ class DirectorySync:
         self._vendors = vendors
         self._interval = interval
         self._clock = clock
-        self._loaded = False
+        self._loaded = asyncio.Event()
+        self._asked_at: datetime | None = None
+        self._one_at_a_time = asyncio.Lock()
         self._after_failure = min(_RETRY, interval)
         self._periodic = Periodic(name="directory", turn=self._turn, after_failure=self._after_failure)
+
+    async def wait_loaded(self) -> None:
+        """Return once `loaded` is true."""
+        await self._loaded.wait()
 
     @property
     def loaded(self) -> bool:
         """True once the store holds a directory and the mandates over it are computed: then the service is ready."""
-        return self._loaded
+        return self._loaded.is_set()
 
     async def sync(self) -> bool:
         """Fetch, apply, compute mandates; False if the axis gave nothing.
@@ -42,8 +51,19 @@ class DirectorySync:
         The mandates follow the settings even then, over the directory the store already has; the first time before the
         axis is asked, since one that hangs must not keep a restarted gateway from serving.
         """
-        if not self._loaded:
+        async with self._one_at_a_time:
+            return await self._sync()
+
+    async def refresh(self) -> bool:
+        """Synchronise since a code is unknown; False if that was tried within ten minutes or the axis gave nothing."""
+        if self._asked_at is not None and self._clock.now() - self._asked_at < _NOT_AGAIN:
+            return False
+        return await self.sync()
+
+    async def _sync(self) -> bool:
+        if not self._loaded.is_set():
             await self._compute_mandates()
+        self._asked_at = self._clock.now()
         listing = await self._axis.agencies()
         fresh = isinstance(listing, DirectoryListing) and bool(listing.rows)
         if isinstance(listing, DirectoryListing) and listing.rows:
@@ -70,7 +90,7 @@ class DirectorySync:
         if lineages:
             mandates = await asyncio.to_thread(mandates_over, lineages, self._vendors)
             await self._directory.set_mandates(mandates)
-            self._loaded = True
+            self._loaded.set()
 
     async def _turn(self) -> timedelta:
         return self._interval if await self.sync() else self._after_failure

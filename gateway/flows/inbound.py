@@ -1,6 +1,6 @@
 """One axis item on its way in: keep it raw, read, verify, store, tell the axis. After a crash any step resumes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import structlog
@@ -75,6 +75,7 @@ class Intake:
         clock: Clock,
         metrics: Metrics,
         wakeups: Wakeups,
+        refresh_directory: Callable[[], Awaitable[bool]],
     ) -> None:
         self._axis = axis
         self._account = account
@@ -88,6 +89,7 @@ class Intake:
         self._clock = clock
         self._metrics = metrics
         self._wakeups = wakeups
+        self._refresh_directory = refresh_directory
 
     async def accept(self, received: Received) -> ItemState:
         """Make a raw packet durable before anything in it is believed, then take it; the state the item then has."""
@@ -121,6 +123,9 @@ class Intake:
 
     async def _take_document(self, received: Received, unpacked: UnpackedDocument) -> ItemState:
         recipients = await self._local_recipients(received.item, unpacked.document)
+        if not recipients and await self._refresh_directory():
+            # A unit registered since the last synchronisation is ours all the same.
+            recipients = await self._local_recipients(received.item, unpacked.document)
         if not recipients:
             await self._blobs.discard([stored.key for stored in unpacked.objects])
             path = "edXML/edXMLEnvelope/edXMLHeader/MessageHeader/To"

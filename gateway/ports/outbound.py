@@ -156,6 +156,7 @@ class Documents(Protocol):
         """Make a document, its deliveries, messages, first events and blob references durable at once.
 
         Race-free: of two concurrent calls with one request id, or one sender and document id, one finds the other's.
+        A document that failed for every recipient no longer holds its document id.
         """
 
     @abstractmethod

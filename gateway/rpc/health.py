@@ -3,6 +3,8 @@
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from gateway.rpc.listening import bound
+
 ALIVE = "liveness"
 """Service name for liveness probes: SERVING as long as the process answers. The empty name means readiness."""
 
@@ -16,11 +18,11 @@ class HealthServer:
         self._server = grpc.aio.server(options=(("grpc.so_reuseport", 0),), maximum_concurrent_rpcs=100)
 
     async def start(self) -> int:
-        """Listen. The port bound. Raises RuntimeError when the address cannot be had."""
+        """Listen. The port bound. Raises OSError when the address cannot be had."""
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, self._server)
         await self.set_ready(ready=False)
         await self._servicer.set(ALIVE, health_pb2.HealthCheckResponse.SERVING)
-        port = self._server.add_insecure_port(self._listen)
+        port = bound(self._listen, lambda: self._server.add_insecure_port(self._listen))
         await self._server.start()
         return port
 

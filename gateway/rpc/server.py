@@ -37,6 +37,7 @@ from gateway.rpc.events import EventStreams
 from gateway.rpc.identity import Callers
 from gateway.rpc.inbox import InboxService
 from gateway.rpc.interceptors import Guard
+from gateway.rpc.listening import bound
 from gateway.rpc.pauses import Pauses
 
 SERVICES = (
@@ -110,8 +111,8 @@ class RpcServer:
     async def start(self) -> int:
         """Listen. The port bound.
 
-        Raises InsecureListenerError for plaintext beyond loopback, OSError for unreadable files, RuntimeError when the
-        address cannot be had.
+        Raises InsecureListenerError for plaintext beyond loopback, OSError for unreadable files, also when the address
+        cannot be had.
         """
         server = grpc.aio.server(
             interceptors=(self._guard,),
@@ -122,10 +123,12 @@ class RpcServer:
         inbox_service_pb2_grpc.add_InboxServiceServicer_to_server(self._inbox, server)
         agency_service_pb2_grpc.add_AgencyServiceServicer_to_server(self._agencies, server)
         reflection.enable_server_reflection(SERVICES, server)
+        listen = self._config.listen
         if self._config.tls is not None:
-            port = server.add_secure_port(self._config.listen, _credentials(self._config.tls))
-        elif self._config.loopback_vendor is not None and is_loopback(self._config.listen):
-            port = server.add_insecure_port(self._config.listen)
+            credentials = _credentials(self._config.tls)
+            port = bound(listen, lambda: server.add_secure_port(listen, credentials))
+        elif self._config.loopback_vendor is not None and is_loopback(listen):
+            port = bound(listen, lambda: server.add_insecure_port(listen))
         else:
             raise InsecureListenerError("plaintext needs a loopback address and the vendor system that callers are")
         await server.start()

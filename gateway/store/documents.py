@@ -116,7 +116,9 @@ async def _accept(
         assert earlier is not None
         return earlier
     if not await _insert(conn, uid, acceptance, at):
-        return await _same_document(conn, acceptance)
+        if not await _supersede(conn, acceptance, at):
+            return await _same_document(conn, acceptance)
+        assert await _insert(conn, uid, acceptance, at)
     spare = await register(conn, acceptance.objects)
     await contents.write(conn, attachments, uid, acceptance.document.attachments)
     await _insert_deliveries(conn, uid, acceptance, at)
@@ -146,14 +148,31 @@ async def _earlier(
     return Taken(sent=sent, repeated=True, redundant=await redundant(conn, objects))
 
 
+def _with_its_id(acceptance: Acceptance) -> sa.ColumnElement[bool]:
+    """The one document that holds the sender's document id."""
+    return sa.and_(
+        documents.c.sender_code == code_key(acceptance.document.sender.organ_id),
+        documents.c.document_id == acceptance.document.document_id,
+        documents.c.business_type == BusinessType.NEW.value,
+        documents.c.superseded_at.is_(None),
+    )
+
+
+async def _supersede(conn: AsyncConnection, acceptance: Acceptance, at: datetime) -> bool:
+    """Free the document id if the document that holds it failed for every recipient; True if so.
+
+    Otherwise a number that the axis refused once, say for an unknown recipient, could never be sent again.
+    """
+    alive = sa.exists().where(
+        deliveries.c.document == documents.c.uid, deliveries.c.state != DeliveryState.FAILED.value
+    )
+    free = sa.update(documents).where(_with_its_id(acceptance), ~alive).values(superseded_at=at)
+    return (await conn.execute(free.returning(documents.c.uid))).first() is not None
+
+
 async def _same_document(conn: AsyncConnection, acceptance: Acceptance) -> Taken | DocumentReused:
     """The sender's document id is taken: by the same content, or by another's."""
-    document = acceptance.document
-    first = sa.select(documents.c.uid, documents.c.content_digest).where(
-        documents.c.sender_code == code_key(document.sender.organ_id),
-        documents.c.document_id == document.document_id,
-        documents.c.business_type == BusinessType.NEW.value,
-    )
+    first = sa.select(documents.c.uid, documents.c.content_digest).where(_with_its_id(acceptance))
     row = (await conn.execute(first)).one()
     mine = sa.and_(requests.c.vendor == acceptance.vendor, requests.c.request_id == acceptance.request_id)
     if row.content_digest != acceptance.content_digest:

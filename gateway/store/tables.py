@@ -144,13 +144,14 @@ documents = sa.Table(
     _text("content_digest"),
     _text("header"),
     _instant("accepted_at"),
+    sa.Column("superseded_at", Instant),
     sa.Index(
         "uq_documents_new",
         "sender_code",
         "document_id",
         unique=True,
-        sqlite_where=sa.text("business_type = 0"),
-        postgresql_where=sa.text("business_type = 0"),
+        sqlite_where=sa.text("business_type = 0 AND superseded_at IS NULL"),
+        postgresql_where=sa.text("business_type = 0 AND superseded_at IS NULL"),
     ),
     sa.Index("ix_documents_document_id", "document_id", "sender_code"),
     sa.Index("ix_documents_document_key", "document_key", "sender_code"),
@@ -158,7 +159,8 @@ documents = sa.Table(
     sa.Index("ix_documents_agency", "agency", "accepted_at", "uid"),
     sa.Index("ix_documents_accepted", "accepted_at", "uid"),
 )
-"""sender_code, document_key and code_key are normalised, see keys.py; `header` has everything as written."""
+"""sender_code, document_key and code_key are normalised, see keys.py; `header` has everything as written. A document
+that reached nobody is superseded when its sender submits the document id again."""
 
 requests = sa.Table(
     "requests",

@@ -111,7 +111,7 @@ async def test_messages_above_the_limit_are_refused(world):
 async def test_a_taken_port_is_not_shared(world, tmp_path):
     """A second gateway on the same address fails instead of taking half of the calls."""
     (tmp_path / "second").mkdir()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(OSError, match="cannot listen on"):
         async with running(tmp_path / "second", config={"listen": f"127.0.0.1:{world.port}"}):
             pass
 

@@ -1,18 +1,20 @@
 """OutboxQueue over a real database: leases, order, ends of attempts."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from gateway.domain.document import OtherInfo, Priority
 from gateway.domain.ids import AxisDocId
 from gateway.domain.lifecycle import DeliveryState, MessageState
-from gateway.ports.outbound import Settlement
+from gateway.ports.outbound import DocumentReused, Settlement
 from gateway.store.messages import NewMessage, document_order, enqueue, status_message
 from gateway.store.moves import IllegalMoveError
 from tests.contract.conftest import OTHER, VENDOR_A, VENDOR_B
-from tests.make import NOW, RECIPIENT, ROUTE, SENDER, make_organization, make_status
+from tests.make import NOW, RECIPIENT, ROUTE, SENDER, make_digest, make_organization, make_status
 
 LEASE = timedelta(seconds=60)
 TICK = timedelta(microseconds=1)
@@ -282,3 +284,29 @@ async def test_foreign_watchers_see_no_delivery_events(world):
     await world.store.documents.accept(world.acceptance(), at=NOW)
     seen = (await world.store.events.read(VENDOR_B, under=None, after=0, limit=9)).events
     assert {event.agency_code for event in seen} == {SENDER}
+
+
+async def test_a_document_that_failed_for_all_frees_its_id(world):
+    """Mended or not, it can be submitted again under a new request id, and the first stays as it was."""
+    wanted = world.acceptance()
+    first = await world.store.documents.accept(wanted, at=NOW)
+    again = replace(wanted, request_id=str(uuid4()), content_digest=make_digest("mended"))
+    assert await world.store.documents.accept(again, at=NOW) == DocumentReused()
+    assert await submit(world, MessageState.FAILED, reason="18: unknown receiver")
+    second = await world.store.documents.accept(again, at=NOW + timedelta(hours=1))
+    assert not second.repeated
+    assert second.sent.uid != first.sent.uid
+    kept = await world.store.documents.get(first.sent.uid)
+    assert {delivery.state for delivery in kept.deliveries} == {DeliveryState.FAILED}
+    assert (await lease_one(world, at=NOW + timedelta(hours=1))).document == second.sent.document
+
+
+async def test_a_document_that_reached_somebody_keeps_its_id(world):
+    """One delivery that did not fail is enough: other content under the id stays refused."""
+    wanted = world.acceptance(recipients_per_message=1)
+    await world.store.documents.accept(wanted, at=NOW)
+    failing, _ = await lease(world)
+    assert await world.store.outbox.begin_submit(failing, at=NOW)
+    assert await world.store.outbox.settle(failing, settlement(MessageState.FAILED), at=NOW)
+    other = replace(wanted, request_id=str(uuid4()), content_digest=make_digest("other"))
+    assert await world.store.documents.accept(other, at=NOW) == DocumentReused()

@@ -15,7 +15,16 @@ from gateway.flows.config import ReceiptAt
 from gateway.flows.receipts import report_on
 from gateway.ports import Waiting
 from tests.fakes.fuse import Fuse
-from tests.make import NOW, ROUTE, make_agency, make_attachment, make_digest, make_document, make_organization
+from tests.make import (
+    NOW,
+    ROUTE,
+    make_agency,
+    make_attachment,
+    make_digest,
+    make_directory_row,
+    make_document,
+    make_organization,
+)
 from tests.scenarios.world import (
     LEASE,
     MINUTE,
@@ -145,6 +154,29 @@ async def test_what_cannot_be_taken_is_kept_and_answered(world, data, code):
         if code:
             assert gateway.count("packets_quarantined", account=ROUTE, code=code) == 1
     assert world.axis.told == [(item.axis_doc_id, False)]
+
+
+async def test_a_unit_registered_since_the_last_synchronisation_gets_its_documents(world):
+    """An unknown recipient makes the gateway fetch the directory anew, though not at every packet."""
+    fetched = 0
+    agencies = world.axis.agencies
+
+    async def count_calls():
+        nonlocal fetched
+        fetched += 1
+        return await agencies()
+
+    async with world.gateway() as gateway:
+        world.axis.agencies = count_calls
+        world.clock.advance(timedelta(minutes=11))
+        world.axis.rows = (*world.axis.rows, make_directory_row("H98.77", parent_axis_id="axis-H98"))
+        await put_document(world, make_incoming(to=(make_organization("H98.77"),)))
+        await gateway.poller.poll()
+        assert [e.recipient.code for e in await waiting(gateway)] == ["H98.77"]
+        await put_document(world, make_incoming(to=(make_organization("H98.78"),)))
+        await gateway.poller.poll()
+        assert gateway.count("packets_quarantined", account=ROUTE, code="NO_LOCAL_RECIPIENT") == 1
+    assert fetched == 1
 
 
 async def test_one_bad_item_stops_no_other(world):

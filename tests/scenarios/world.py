@@ -188,6 +188,13 @@ class World:
             on_unknown=self.on_unknown,
         )
         common: Any = {"clock": self.clock, "metrics": metrics, "wakeups": wakeups}
+        sync = DirectorySync(
+            axis=axis,
+            directory=directory,
+            vendors=[VendorSystem(id=VENDOR, uri_sans=frozenset(), certificate_sha256=frozenset(), serves=self.serves)],
+            interval=MINUTE,
+            clock=self.clock,
+        )
         intake = Intake(
             axis=axis,
             account=account,
@@ -198,14 +205,8 @@ class World:
             signatures=self.signatures,
             signature_policy=SignaturePolicy(),
             blobs=wired,
+            refresh_directory=sync.refresh,
             **common,
-        )
-        sync = DirectorySync(
-            axis=axis,
-            directory=directory,
-            vendors=[VendorSystem(id=VENDOR, uri_sans=frozenset(), certificate_sha256=frozenset(), serves=self.serves)],
-            interval=MINUTE,
-            clock=self.clock,
         )
         return Gateway(
             store=store,

@@ -182,6 +182,7 @@ def _documents() -> None:
         _text("content_digest"),
         _text("header"),
         _number("accepted_at"),
+        sa.Column("superseded_at", sa.BigInteger),
     )
     op.create_index("ix_documents_accepted", "documents", ["accepted_at", "uid"], unique=False)
     op.create_index("ix_documents_agency", "documents", ["agency", "accepted_at", "uid"], unique=False)
@@ -193,8 +194,8 @@ def _documents() -> None:
         "documents",
         ["sender_code", "document_id"],
         unique=True,
-        sqlite_where=sa.text("business_type = 0"),
-        postgresql_where=sa.text("business_type = 0"),
+        sqlite_where=sa.text("business_type = 0 AND superseded_at IS NULL"),
+        postgresql_where=sa.text("business_type = 0 AND superseded_at IS NULL"),
     )
 
 

@@ -40,7 +40,8 @@ class DocumentServiceStub:
     """
     SubmitDocument: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.SubmitDocumentRequest, _document_service_pb2.SubmitDocumentResponse]
     """Takes over a document for delivery, or repeats the first answer to the same request_id. The answer leaves after
-    everything is on disk. ALREADY_EXISTS when request_id or document_id was used before with other content;
+    everything is on disk. ALREADY_EXISTS when request_id or document_id was used before with other content (a document
+    that failed for every recipient frees its document_id: mend it and submit it under a new request_id);
     FAILED_PRECONDITION when a signature policy refuses it; NOT_FOUND for unknown recipients.
     """
     GetDocument: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.GetDocumentRequest, _document_pb2.Document]
@@ -63,7 +64,8 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     """
     SubmitDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.SubmitDocumentRequest, _document_service_pb2.SubmitDocumentResponse]  # type: ignore[assignment]
     """Takes over a document for delivery, or repeats the first answer to the same request_id. The answer leaves after
-    everything is on disk. ALREADY_EXISTS when request_id or document_id was used before with other content;
+    everything is on disk. ALREADY_EXISTS when request_id or document_id was used before with other content (a document
+    that failed for every recipient frees its document_id: mend it and submit it under a new request_id);
     FAILED_PRECONDITION when a signature policy refuses it; NOT_FOUND for unknown recipients.
     """
     GetDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.GetDocumentRequest, _document_pb2.Document]  # type: ignore[assignment]
@@ -95,7 +97,8 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_document_service_pb2.SubmitDocumentResponse, _abc.Awaitable[_document_service_pb2.SubmitDocumentResponse]]:
         """Takes over a document for delivery, or repeats the first answer to the same request_id. The answer leaves after
-        everything is on disk. ALREADY_EXISTS when request_id or document_id was used before with other content;
+        everything is on disk. ALREADY_EXISTS when request_id or document_id was used before with other content (a document
+        that failed for every recipient frees its document_id: mend it and submit it under a new request_id);
         FAILED_PRECONDITION when a signature policy refuses it; NOT_FOUND for unknown recipients.
         """
 
