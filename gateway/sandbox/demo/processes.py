@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -95,8 +96,13 @@ async def until(
 
 
 def free_port() -> int:
-    """A loopback port that nothing uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nothing uses at the moment.
+
+    It lies below the range from which systems take the ports of outgoing connections (RFC 6056: 49152 and above, Linux:
+    32768 and above), so that it is still free when a gateway is started again.
+    """
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
