@@ -15,6 +15,9 @@ from gateway.domain.lifecycle import ITEM_MOVES, MESSAGE_MOVES, RECEPTION_MOVES
 from gateway.observability.metrics import Metrics
 from gateway.rpc.errors import STATUS
 from gateway.settings import Settings
+from gateway.translate.edxml.findings import SENTENCES as PACKET_SENTENCES
+from gateway.translate.edxml.findings import Defect, Deviation, Tolerance
+from gateway.xmlsafe import XmlFault
 
 _HERE = Path(__file__).parent / "reference"
 _NOTE = "<!-- Printed by docs/generate.py; do not edit. -->\n"
@@ -55,6 +58,26 @@ def metrics_page() -> str:
     return "\n".join(
         [_NOTE, "# Metrics", "", "| name | kind | labels | meaning |", "|---|---|---|---|", *sorted(rows), ""],
     )
+
+
+def packets_page() -> str:
+    """What can be said of an edXML packet."""
+    groups: tuple[tuple[str, str, type[StrEnum]], ...] = (
+        ("Refused", "Such a packet is quarantined; `packet inspect` ends with exit code 2.", Defect),
+        ("Read all the same", "`warnings` of a ReceivedDocument and of `packet inspect`.", Tolerance),
+        ("Not written as deployed systems expect", "Only `packet check` says these.", Deviation),
+    )
+    lines = [
+        _NOTE,
+        "# Packets",
+        "",
+        "Codes of what is wrong or odd in an edXML packet; each comes with the path of the element.",
+    ]
+    for title, where, codes in groups:
+        lines += ["", f"## {title}", "", where, "", "| code | meaning |", "|---|---|"]
+        lines += [f"| `{code}` | {PACKET_SENTENCES[code]} |" for code in codes]
+    faults = ", ".join(f"`{fault}`" for fault in XmlFault)
+    return "\n".join([*lines, "", f"Below XML's surface a packet is refused with {faults}; the message says more.", ""])
 
 
 def lifecycle_page() -> str:
@@ -134,6 +157,7 @@ PAGES = {
     "errors.md": errors_page,
     "metrics.md": metrics_page,
     "lifecycle.md": lifecycle_page,
+    "packets.md": packets_page,
     "settings.md": settings_page,
 }
 

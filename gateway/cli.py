@@ -252,8 +252,9 @@ async def _demo(home: Path, *, size: int, keep: bool) -> bool:
             tell("gateways", f"province A at {stage.province_a.address}, province B at {stage.province_b.address}")
             result = await play(stage, tell=tell, now=started, size=size)
             if keep:
-                tell("demo", f"keeps running; control {stage.control_url}, files and certificates below {stage.home}")
-                tell("demo", "press Ctrl-C to end")
+                tell("demo", "keeps running until Ctrl-C; to connect a client of your own:")
+                for label, value in stage.describe():
+                    console.print(f"{label:>29}  {escape(value)}")
                 _print_last(result.as_json())
                 await _until_interrupted()
     except Exception:  # noqa: BLE001 - whatever stopped the story, the last line must say that it is not ok

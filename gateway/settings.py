@@ -1,7 +1,7 @@
 """One TOML file, overridden by the environment, validated whole at start; the only reader of the environment.
 
 An environment variable names its key with the prefix `LGSP_` and two underscores between levels:
-`LGSP_AXIS__NATIONAL__SECRET_FILE` is `secret_file` of `[axis.national]`. docs/settings.md is printed from this module.
+`LGSP_AXIS__NATIONAL__SECRET_FILE` is `secret_file` of `[axis.national]`. docs/reference/settings.md: from here.
 """
 
 import tomllib
@@ -12,13 +12,15 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gateway.domain.agency import code_key
+from gateway.rpc.config import is_loopback
+
 MIB = 1024 * 1024
 
 Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:]+\]|[0-9A-Za-z.\-]+):[0-9]{1,5}$")]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=35, pattern=r"^[0-9A-Za-z.\-]+$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9\-]*$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-_LOOPBACK = ("127.0.0.1:", "localhost:", "[::1]:")
 
 
 class SettingsError(Exception):
@@ -59,7 +61,7 @@ class ServerSettings(Section):
         if self.plaintext_loopback_vendor:
             if any(files):
                 raise ValueError("plaintext_loopback_vendor and TLS files exclude each other")
-            if not self.listen.startswith(_LOOPBACK):
+            if not is_loopback(self.listen):
                 raise ValueError("plaintext_loopback_vendor needs a loopback address in listen")
         elif not all(files):
             raise ValueError("tls_certificate, tls_key and client_ca are required (mutual TLS)")
@@ -126,9 +128,8 @@ class LimitSettings(Section):
 
 
 class AxisSettings(Section):
-    """One account on one axis."""
+    """One account on the national axis (VXP: REST with HMAC headers)."""
 
-    kind: Literal["vxp"] = Field(default="vxp", description="Dialect: vxp = national axis, REST with HMAC headers.")
     endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#]+$")] = Field(
         description="Base URL; the operation name is appended.",
     )
@@ -236,7 +237,7 @@ class Settings(BaseSettings):
             ("id", [v.id for v in self.vendors]),
             ("uri_sans", [san for v in self.vendors for san in v.uri_sans]),
             ("certificate_sha256", [print_ for v in self.vendors for print_ in v.certificate_sha256]),
-            ("serves", [root for v in self.vendors for root in v.serves]),
+            ("serves", [code_key(root) for v in self.vendors for root in v.serves]),
         ):
             twice = [value for value, times in Counter(values).items() if times > 1]
             if twice:

@@ -5,7 +5,6 @@ therefore no entities, no undeclared prefix, limits on depth, elements, header a
 no event (a giant attribute or comment would otherwise be held whole).
 """
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,12 +15,13 @@ from xml.parsers import expat
 
 from lxml import etree
 
+from gateway.domain.rules import NOT_IN_XML
+
 MIB = 1024 * 1024
 
 _SLICE = 64 * 1024
 _LOG_LIMIT = 1000
 _NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class UnwritableTextError(ValueError):
@@ -284,7 +284,7 @@ def _refuse_doctype(*_facts: Any) -> None:
 
 def carries(text: str) -> bool:
     """True if XML 1.0 can carry every character of the text."""
-    return _FORBIDDEN.search(text) is None
+    return NOT_IN_XML.search(text) is None
 
 
 def escape(text: str) -> str:

@@ -183,7 +183,6 @@ def make_verified(document: Document | None = None, **overrides: Any) -> Verifie
         "document": replace(given, attachments=judged),
         "objects": tuple(objects_for(given)),
         "warnings": (),
-        "verdicts": tuple(a.verdict for a in judged),
     }
     return VerifiedDocument(**(values | overrides))
 

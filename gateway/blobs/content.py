@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 import obstore
+import structlog
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
@@ -22,6 +23,8 @@ from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.ids import Digest, ObjectKey
 from gateway.domain.packet import StoredObject
 from gateway.ports.content import Blobs, BlobWriter, Clock
+
+_log = structlog.get_logger()
 
 CHUNK = 256 * 1024
 """Largest chunk that `stream` yields, bytes."""
@@ -66,10 +69,17 @@ class ObjectBlobs(Blobs):
                 yield bytes(view[start : start + CHUNK])
 
     async def discard(self, keys: Iterable[ObjectKey]) -> None:
-        """Remove objects that no row refers to; unknown keys are ignored."""
+        """Remove objects that no row refers to; unknown keys are ignored.
+
+        What the store cannot remove now is rubbish, not a failure of whoever had it discarded: the sweep comes again.
+        """
         for key in keys:
-            with suppress(FileNotFoundError):
+            try:
                 await obstore.delete_async(self._store, key)
+            except FileNotFoundError:
+                continue
+            except (BaseError, OSError) as error:
+                _log.warning("blob.not_discarded", key=key, reason=type(error).__name__)
 
     async def keys(self, *, older_than: datetime) -> AsyncIterator[Sequence[ObjectKey]]:
         """Keys of objects last modified before an instant by the store's own clock, at most 1000 a batch."""

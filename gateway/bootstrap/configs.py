@@ -60,25 +60,22 @@ def vendor_systems(settings: Settings) -> tuple[VendorSystem, ...]:
 
 def vxp_account(name: str, axis: AxisSettings, limits: LimitSettings) -> VxpAccount:
     """One account on the national axis."""
-    call = Timeouts(
-        connect=axis.connect_seconds,
-        read=axis.read_seconds,
-        write=axis.read_seconds,
-        total=axis.total_seconds,
-    )
     return VxpAccount(
         name=AccountName(name),
         endpoint=axis.endpoint,
         system_id=axis.system_id,
         secret=secret_of(axis),
+        timeouts=Timeouts(
+            connect=axis.connect_seconds,
+            read=axis.read_seconds,
+            write=axis.read_seconds,
+            total=axis.total_seconds,
+        ),
         hash_form=HashForm(axis.hash_form),
         sent_list=SentList(axis.sent_list),
         fetch=FetchBy(axis.fetch),
         tls_ca_file=axis.ca_file,
         max_packet_bytes=min(axis.max_packet_bytes, limits.packet_bytes),
-        call_timeouts=call,
-        transfer_timeouts=call,
-        directory_timeouts=call,
     )
 
 

@@ -70,6 +70,11 @@ def is_hub(code: str) -> bool:
     return _HUB.search(code) is not None
 
 
+def code_key(code: str) -> str:
+    """The form in which codes compare: without outer space and case; nothing deeper is guessed."""
+    return code.strip().upper()
+
+
 def same_code(left: str, right: str) -> bool:
-    """True if two codes are written alike but for case and outer space; nothing deeper is guessed."""
-    return left.strip().upper() == right.strip().upper()
+    """True if two codes are the same as they compare."""
+    return code_key(left) == code_key(right)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 
 class ErrorCode(StrEnum):
-    """Stable reasons; vendors may branch on them. docs/errors.md is printed from the tables here and in rpc."""
+    """Stable reasons; vendors may branch on them. docs/reference/errors.md: from the tables here and in rpc."""
 
     INVALID_FIELD = "INVALID_FIELD"
     INVALID_PAGE_TOKEN = "INVALID_PAGE_TOKEN"

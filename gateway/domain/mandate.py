@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.domain.agency import Agency
+from gateway.domain.agency import Agency, code_key
 from gateway.domain.ids import AgencyId, OrganId, VendorId
 
 
@@ -41,14 +41,14 @@ def mandates_over(
     `lineages` maps an agency to itself and everything above it, nearest first. The closest root that a vendor serves
     wins; that two vendors serve the same root is a configuration error, refused when settings are read.
     """
-    serving = {root: vendor.id for vendor in vendors for root in vendor.serves}
+    serving = {code_key(root): vendor.id for vendor in vendors for root in vendor.serves}
     acting: dict[str, set[VendorId]] = {}
     for vendor in vendors:
         for root in (*vendor.serves, *vendor.acts_for):
-            acting.setdefault(root, set()).add(vendor.id)
+            acting.setdefault(code_key(root), set()).add(vendor.id)
     found: list[Mandate] = []
     for agency, lineage in lineages.items():
-        codes = [code for unit in lineage for code in (unit.code, *unit.aliases)]
+        codes = [code_key(code) for unit in lineage for code in (unit.code, *unit.aliases)]
         server = next((serving[code] for code in codes if code in serving), None)
         actors = set().union(*(acting.get(code, set()) for code in codes))
         found.extend(Mandate(vendor=v, agency=agency, serves=v == server) for v in sorted(actors))

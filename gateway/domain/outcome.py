@@ -5,6 +5,9 @@ from datetime import datetime, timedelta
 
 from gateway.domain.ids import AxisDocId
 
+REASON_LIMIT = 1000
+"""Characters of a peer's words, or ours, that are kept and shown."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
@@ -20,7 +23,7 @@ class Rejected:
     code: str
     """The peer's own code, e.g. "18"."""
     reason: str
-    """The peer's words, cut to 1,000 characters."""
+    """The peer's words, cut to REASON_LIMIT."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ from enum import StrEnum
 from gateway.domain.document import Document
 from gateway.domain.ids import AccountName, AxisDocId, Digest, ObjectKey, OrganId
 from gateway.domain.status import StatusReport
-from gateway.domain.verdict import SignatureVerdict
 
 
 class PacketKind(StrEnum):
@@ -96,11 +95,23 @@ class PacketWarning:
     message: str
 
 
+class Misfit(StrEnum):
+    """Why a packet that can be read is quarantined all the same."""
+
+    NO_LOCAL_RECIPIENT = "NO_LOCAL_RECIPIENT"
+    """None of its recipients is an agency this account receives for."""
+    CONTENT_CONFLICT = "CONTENT_CONFLICT"
+    """A known document id came with other content."""
+    STATUS_UNPLACED = "STATUS_UNPLACED"
+    """A status about a document we never sent, or from an agency that is none of its recipients."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacketDefect:
-    """Why a packet cannot be read."""
+    """Why a packet is quarantined."""
 
     code: str
+    """A Misfit, or a word of the format's reader."""
     path: str
     message: str
 
@@ -133,5 +144,3 @@ class VerifiedDocument:
     document: Document
     objects: tuple[StoredObject, ...]
     warnings: tuple[PacketWarning, ...]
-    verdicts: tuple[SignatureVerdict | None, ...]
-    """One per attachment, same order; None where the file is no PDF."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from gateway.domain.agency import is_hub
+from gateway.domain.agency import code_key, is_hub
 from gateway.domain.document import (
     Attachment,
     AttachmentRole,
@@ -23,17 +23,21 @@ from gateway.domain.document import (
     SteeringType,
 )
 from gateway.domain.errors import FieldViolation
-from gateway.domain.ids import OrganId
 from gateway.domain.packet import PacketWarning
 from gateway.domain.vntime import edxml_date
 
 LEGAL_LENGTH_EXCEEDED = "LEGAL_LENGTH_EXCEEDED"
 """Warning: longer than ND 30/2020, Appendix VI allows, yet carried (law-and-load 1, rule 18)."""
 
+NAME_LIMIT = 200
+"""Characters of an agency's name as printed."""
+
 STATUS_TEXT_LIMIT = 1000
 """Characters of a status's Description."""
 
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot carry."""
+
 _IN_FILE_NAME = re.compile(r"[/\\\x00-\x1f\x7f-\x9f]")
 _SECRET = re.compile(r"(?<!\w)(?<!không )(tuyệt mật|tối mật|mật)(?!\w)")
 _SHORT = 65535
@@ -90,10 +94,15 @@ def check_status_text(
 
 
 def default_document_id(document: Document) -> str:
-    """`<organ_id>,<yyyy/MM/dd>,<number>/<notation>` (edXML 5.6); empty while one of the parts is missing."""
+    """`<organ_id>,<yyyy/MM/dd>,<number>/<notation>`; empty while one of the parts is missing."""
     if not (document.promulgation_date and document.code_number and document.code_notation):
         return ""
-    return f"{document.sender.organ_id},{edxml_date(document.promulgation_date)},{document.code}"
+    return compose_document_id(document.sender.organ_id, document.promulgation_date, document.code)
+
+
+def compose_document_id(sender: str, promulgated: date, code: str) -> str:
+    """The form that edXML 5.6 gives a DocumentId; `code` is `number/notation`."""
+    return f"{sender},{edxml_date(promulgated)},{code}"
 
 
 def _texts(document: Document) -> Iterator[_Text]:
@@ -127,7 +136,7 @@ def _texts(document: Document) -> Iterator[_Text]:
 def _organization(path: str, organization: Organization) -> Iterator[_Text]:
     yield _Text(path=f"{path}.organ_id", value=organization.organ_id, limit=35, legal=13, required=True)
     for name, limit in (
-        ("organ_name", 200),
+        ("organ_name", NAME_LIMIT),
         ("organization_in_charge", 200),
         ("organ_add", 250),
         ("email", 100),
@@ -186,7 +195,7 @@ def _judge_text(text: _Text) -> Iterator[FieldViolation]:
             en=f"at most {text.limit} characters, found {len(text.value)}",
             vi=f"Tối đa {text.limit} ký tự, hiện có {len(text.value)}.",
         )
-    found = _FORBIDDEN.search(text.value)
+    found = NOT_IN_XML.search(text.value)
     if found:
         yield FieldViolation(
             path=text.path,
@@ -260,10 +269,10 @@ def _judge_lists(document: Document, limits: Limits) -> Iterator[FieldViolation]
 
 
 def _judge_recipients(recipients: Sequence[Organization]) -> Iterator[FieldViolation]:
-    seen: dict[OrganId, int] = {}
+    seen: dict[str, int] = {}
     for i, recipient in enumerate(recipients):
         path = f"document.to[{i}].organ_id"
-        first = seen.setdefault(OrganId(recipient.organ_id.strip().upper()), i)
+        first = seen.setdefault(code_key(recipient.organ_id), i)
         if first != i:
             yield FieldViolation(
                 path=path,

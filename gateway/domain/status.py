@@ -15,6 +15,9 @@ TAKE_BACK_ASKED = "13"
 AGREED = "15"
 NOT_AGREED = "16"
 
+KNOWN = frozenset({ARRIVED, REFUSED, ACCEPTED, ASSIGNED, IN_PROCESS, FINISHED, TAKE_BACK_ASKED, AGREED, NOT_AGREED})
+"""The nine codes of the decision."""
+
 REPORTABLE = frozenset({ACCEPTED, ASSIGNED, IN_PROCESS, FINISHED, AGREED, NOT_AGREED})
 """Codes a vendor reports itself; 01 and 02 come from acknowledging and refusing, 13 from the sender's side."""
 

@@ -65,17 +65,15 @@ class DirectorySync:
             await self._compute_mandates()
         self._asked_at = self._clock.now()
         listing = await self._axis.agencies()
-        fresh = isinstance(listing, DirectoryListing) and bool(listing.rows)
-        if isinstance(listing, DirectoryListing) and listing.rows:
-            changes = await self._directory.apply(listing.rows, at=self._clock.now())
-            _log.info("directory.applied", agencies=len(listing.rows), changes=changes)
-        else:
+        if not isinstance(listing, DirectoryListing) or not listing.rows:
             # An empty list is an error page in disguise (axis.md, 4): applied, it would close every agency.
             reason = "empty list" if isinstance(listing, DirectoryListing) else listing.reason
             _log.warning("directory.not_fetched", account=self._axis.account, reason=reason)
-        if fresh:
-            await self._compute_mandates()
-        return fresh
+            return False
+        changes = await self._directory.apply(listing.rows, at=self._clock.now())
+        _log.info("directory.applied", agencies=len(listing.rows), changes=changes)
+        await self._compute_mandates()
+        return True
 
     async def run(self) -> None:
         """Synchronise now and at the interval until `stop`, sooner after a failure."""

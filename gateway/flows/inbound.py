@@ -7,14 +7,22 @@ import structlog
 
 from gateway.domain import signing
 from gateway.domain.agency import Agency, same_code
-from gateway.domain.content import content_digest
+from gateway.domain.digests import content_digest
 from gateway.domain.document import Document
 from gateway.domain.ids import AgencyId
 from gateway.domain.lifecycle import ItemState
 from gateway.domain.outcome import Accepted, Rejected
-from gateway.domain.packet import AxisItem, PacketDefect, Received, UnpackedDocument, UnpackedStatus, VerifiedDocument
+from gateway.domain.packet import (
+    AxisItem,
+    Misfit,
+    PacketDefect,
+    Received,
+    UnpackedDocument,
+    UnpackedStatus,
+    VerifiedDocument,
+)
 from gateway.domain.rules import STATUS_TEXT_LIMIT
-from gateway.domain.status import ARRIVED, REFUSED, StatusReport
+from gateway.domain.status import ARRIVED, KNOWN, REFUSED, StatusReport
 from gateway.flows.config import AccountPolicy, ReceiptAt
 from gateway.flows.receipts import report_on
 from gateway.observability.metrics import Metrics
@@ -34,12 +42,11 @@ from gateway.ports import (
 
 _log = structlog.get_logger()
 
-NO_LOCAL_RECIPIENT = "NO_LOCAL_RECIPIENT"
-"""None of the packet's recipients is an agency this account receives for."""
-CONTENT_CONFLICT = "CONTENT_CONFLICT"
-"""A known document id came with other content."""
-STATUS_UNPLACED = "STATUS_UNPLACED"
-"""A status about a document we never sent, or from an agency that is none of its recipients."""
+_FOR_NOBODY = PacketDefect(
+    code=Misfit.NO_LOCAL_RECIPIENT,
+    path="edXML/edXMLEnvelope/edXMLHeader/MessageHeader/To",
+    message="no recipient is an agency of this account",
+)
 
 TOLD_DONE: Mapping[ItemState, bool | None] = MappingProxyType(
     {
@@ -128,9 +135,7 @@ class Intake:
             recipients = await self._local_recipients(received.item, unpacked.document)
         if not recipients:
             await self._blobs.discard([stored.key for stored in unpacked.objects])
-            path = "edXML/edXMLEnvelope/edXMLHeader/MessageHeader/To"
-            message = "no recipient is an agency of this account"
-            return await self._quarantine(received, PacketDefect(code=NO_LOCAL_RECIPIENT, path=path, message=message))
+            return await self._quarantine(received, _FOR_NOBODY)
         verified = await self._signatures.verify(unpacked, at=self._clock.now())
         refusal = signing.refusal(self._signature_policy, verified.document)[:STATUS_TEXT_LIMIT]
         return await self._store(received, verified, recipients, refusal)
@@ -150,7 +155,7 @@ class Intake:
         stored = await self._items.store(arrival, receipts=receipts, at=self._clock.now())
         await self._blobs.discard(stored.redundant)
         if isinstance(stored, ContentConflict):
-            self._note_quarantine(received, CONTENT_CONFLICT, "")
+            self._note_quarantine(received, Misfit.CONTENT_CONFLICT, "")
             return ItemState.QUARANTINED
         if stored.added:
             self._metrics.received.labels(received.account).inc(stored.added)
@@ -178,18 +183,23 @@ class Intake:
         placed = await self._items.place_status(received, report, at=self._clock.now())
         if isinstance(placed, StatusUnplaced):
             _log.warning("status.unplaced", axis_doc_id=received.item.axis_doc_id, reason=placed.reason)
-            self._note_quarantine(received, STATUS_UNPLACED, "")
+            self._note_quarantine(received, Misfit.STATUS_UNPLACED, "")
             return ItemState.QUARANTINED
         if placed.repeated:
             self._metrics.duplicates.labels("axis").inc()
         else:
             self._metrics.statuses.labels("in", _known_code(report.status_code)).inc()
             self._wakeups.notify("events")
-        _log.info("status.placed", axis_doc_id=received.item.axis_doc_id, status=report.status_code)
+        _log.info(
+            "status.placed",
+            axis_doc_id=received.item.axis_doc_id,
+            document_id=report.response_for.document_id,
+            status=report.status_code,
+        )
         return ItemState.STORED
 
     async def _quarantine(self, received: Received, defect: PacketDefect) -> ItemState:
-        await self._items.quarantine(received, defect, at=self._clock.now())
+        await self._items.quarantine(received, defect)
         self._note_quarantine(received, defect.code, defect.path)
         return ItemState.QUARANTINED
 
@@ -216,9 +226,6 @@ class Intake:
         return any(same_code(code, root) for code in codes for root in self._account.local_roots)
 
 
-_COUNTED_CODES = frozenset({"01", "02", "03", "04", "05", "06", "13", "15", "16"})
-
-
 def _known_code(code: str) -> str:
     """The code as a metric label; what a peer invents must not make new series."""
-    return code if code in _COUNTED_CODES else "other"
+    return code if code in KNOWN else "other"

@@ -1,6 +1,7 @@
 """One leased outbox entry: draft, seal, submit, settle; what may have been sent before is asked for first."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -77,7 +78,13 @@ class Outbound:
         A cancelled attempt is not counted; from begin_submit on it is left as it is, unknown, so that the next lease
         asks. An unforeseen exception is logged and settled: unknown if anything may have left, else put off.
         """
-        log = _log.bind(message_id=message.id, route=message.route, attempt=message.attempts + 1)
+        log = _log.bind(
+            message_id=message.id,
+            document_id=_document_id(message),
+            route=message.route,
+            kind=_kind(message),
+            attempt=message.attempts + 1,
+        )
         attempt = _Attempt(state=message.state)
         try:
             settlement = await self._advance(message, attempt, log)
@@ -186,7 +193,15 @@ class Outbound:
         if not held:
             log.warning("lease.lost")
             return
-        log.info("message.settled", state=settlement.state, reason=settlement.reason, due_at=settlement.due_at)
+        given_up = settlement.state in (MessageState.FAILED, MessageState.HELD)
+        log.log(
+            logging.WARNING if given_up else logging.INFO,
+            "message.settled",
+            state=settlement.state,
+            reason=settlement.reason,
+            due_at=settlement.due_at.isoformat() if settlement.due_at else "",
+            axis_doc_id=settlement.axis_doc_id or "",
+        )
         self._count(message, settlement)
         self._wakeups.notify("events")
         self._wakeups.notify("outbox")
@@ -224,6 +239,13 @@ class Outbound:
 
 def _kind(message: LeasedMessage) -> PacketKind:
     return PacketKind.DOCUMENT if message.report is None else PacketKind.STATUS
+
+
+def _document_id(message: LeasedMessage) -> str:
+    """The document a packet carries or is about, for the log."""
+    if message.document is not None:
+        return message.document.document_id
+    return message.report.response_for.document_id if message.report is not None else ""
 
 
 def _facts(message: LeasedMessage) -> MessageFacts:

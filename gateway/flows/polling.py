@@ -19,7 +19,9 @@ from gateway.ports import Axis, Blobs, Clock, Fetched, InboundItems, ItemRecord,
 
 _log = structlog.get_logger()
 
-_I = TypeVar("_I")
+_Step = AxisItem | Received | ItemRecord | tuple[AxisItem, ItemState]
+"""How far an item is when work on it begins."""
+_S = TypeVar("_S", bound=_Step)
 _T = TypeVar("_T")
 
 _BATCH = 200
@@ -30,7 +32,6 @@ _READY_LOOK = timedelta(seconds=1)
 
 _REFUSED_PAUSE = timedelta(hours=1)
 """Pause before an item that is too large, or that the axis refuses, is fetched again: it may be hundreds of MB."""
-
 
 _PATIENCE = 5
 """Polls for which a status that cannot be taken holds back those behind it."""
@@ -82,6 +83,8 @@ class Poller:
 
     async def poll(self) -> int:
         """Finish what was begun, then take in what is waiting: documents, then statuses. The number of new items."""
+        now = self._clock.now()
+        self._refused = {id_: until for id_, until in self._refused.items() if until > now}
         await self._resume()
         return sum([await self._poll_kind(kind) for kind in (PacketKind.DOCUMENT, PacketKind.STATUS)])
 
@@ -100,14 +103,23 @@ class Poller:
         if not isinstance(listed, Waiting):
             _log.warning("axis.not_polled", account=self._axis.account, kind=kind, reason=listed.reason)
             return 0
+        if kind is PacketKind.STATUS:
+            still_there = {item.axis_doc_id for item in listed.items}
+            self._missed = Counter({id_: count for id_, count in self._missed.items() if id_ in still_there})
         taken = 0
         for start in range(0, len(listed.items), _BATCH):
             batch = {item.axis_doc_id: item for item in listed.items[start : start + _BATCH]}
             states = await self._items.states(self._axis.account, batch.keys())
             # Those still FETCHED broke in this very poll and wait for the next.
             await self._each(self._tell_again, [(batch[id_], state) for id_, state in states.items()])
-            new = [item for id_, item in batch.items() if id_ not in states and not self._is_put_off(id_)]
-            taken += await (self._take_statuses(new) if kind is PacketKind.STATUS else self._take_documents(new))
+            new = [item for id_, item in batch.items() if id_ not in states and id_ not in self._refused]
+            if kind is PacketKind.DOCUMENT:
+                taken += await self._take_documents(new)
+                continue
+            placed, held_back = await self._take_statuses(new)
+            taken += placed
+            if held_back:
+                break
         return taken
 
     async def _tell_again(self, known: tuple[AxisItem, ItemState]) -> None:
@@ -121,10 +133,11 @@ class Poller:
         received = await self._fetch(item)
         return received is not None and await self._take(received)
 
-    async def _take_statuses(self, items: Sequence[AxisItem]) -> int:
+    async def _take_statuses(self, items: Sequence[AxisItem]) -> tuple[int, bool]:
         """Fetched side by side, but placed in the axis's order: 06 must not come before its 03.
 
-        So one that cannot be fetched or placed now holds back those behind it, though not for ever.
+        So one that cannot be fetched or placed now holds back all behind it, though not for ever. How many were placed,
+        and whether one holds back the rest.
         """
         fetched = await self._each(self._fetch, items)
         taken = 0
@@ -135,8 +148,8 @@ class Poller:
             elif self._holds_back(item.axis_doc_id):
                 later = [other.raw.key for other in fetched[place + 1 :] if other is not None]
                 await self._blobs.discard(later)
-                break
-        return taken
+                return taken, True
+        return taken, False
 
     def _holds_back(self, axis_doc_id: AxisDocId) -> bool:
         if axis_doc_id in self._refused:
@@ -159,24 +172,25 @@ class Poller:
         _log.warning("item.not_fetched", axis_doc_id=item.axis_doc_id, reason=fetched.reason)
         return None
 
-    def _is_put_off(self, axis_doc_id: AxisDocId) -> bool:
-        until = self._refused.get(axis_doc_id)
-        if until is None or until > self._clock.now():
-            return until is not None
-        del self._refused[axis_doc_id]
-        return False
-
-    async def _each(self, work: Callable[[_I], Awaitable[_T]], on: Iterable[_I]) -> list[_T | None]:
+    async def _each(self, work: Callable[[_S], Awaitable[_T]], on: Iterable[_S]) -> list[_T | None]:
         """Do it with all of them, some at a time; one that breaks is logged, gives None and stops no other."""
         return await asyncio.gather(*(self._one(work, one) for one in on))
 
-    async def _one(self, work: Callable[[_I], Awaitable[_T]], one: _I) -> _T | None:
+    async def _one(self, work: Callable[[_S], Awaitable[_T]], one: _S) -> _T | None:
         async with self._slots:
             try:
                 return await work(one)
             except Exception:  # noqa: BLE001 - the item comes again at the next poll
-                _log.exception("item.broke", account=self._axis.account)
+                _log.exception("item.broke", account=self._axis.account, axis_doc_id=_item(one).axis_doc_id)
                 return None
+
+
+def _item(step: _Step) -> AxisItem:
+    match step:
+        case AxisItem():
+            return step
+        case Received(item=item) | ItemRecord(received=Received(item=item)) | (item, _):
+            return item
 
 
 def _count(taken: Iterable[bool | None]) -> int:

@@ -7,6 +7,7 @@ from typing import assert_never
 from gateway.domain.backoff import Backoff
 from gateway.domain.lifecycle import MessageState
 from gateway.domain.outcome import (
+    REASON_LIMIT,
     Absent,
     Accepted,
     CannotTell,
@@ -20,8 +21,6 @@ from gateway.domain.outcome import (
 from gateway.domain.packet import PacketKind
 from gateway.flows.config import OnUnknown
 from gateway.ports import Settlement
-
-_REASON_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,4 +152,4 @@ def _too_old(facts: MessageFacts, policy: SettlePolicy, now: datetime) -> bool:
 
 
 def _cut(reason: str) -> str:
-    return reason[:_REASON_LIMIT]
+    return reason[:REASON_LIMIT]

@@ -42,7 +42,9 @@ class InboxFlow(Inbox):
             raise GatewayError(ErrorCode.ALREADY_REFUSED)
         if found is not ReceptionState.ACKNOWLEDGED:
             raise GatewayError(ErrorCode.LEASE_LOST)
-        _log.info("document.acknowledged", reception_id=reception, vendor=vendor)
+        _log.info(
+            "document.acknowledged", reception_id=reception, document_id=entry.document.document_id, vendor=vendor
+        )
         self._wakeups.notify("outbox")
 
     async def refuse(
@@ -63,7 +65,7 @@ class InboxFlow(Inbox):
             raise GatewayError(ErrorCode.ALREADY_ACKNOWLEDGED)
         if found is not ReceptionState.REFUSED:
             raise GatewayError(ErrorCode.LEASE_LOST)
-        _log.info("document.refused", reception_id=reception, vendor=vendor)
+        _log.info("document.refused", reception_id=reception, document_id=entry.document.document_id, vendor=vendor)
         self._wakeups.notify("outbox")
 
     async def report(
@@ -99,7 +101,13 @@ class InboxFlow(Inbox):
         if isinstance(added, RequestReused):
             raise GatewayError(ErrorCode.REQUEST_ID_REUSED, request_id=request_id)
         if added:
-            _log.info("status.reported", reception_id=reception, vendor=vendor, status=status_code)
+            _log.info(
+                "status.reported",
+                reception_id=reception,
+                document_id=entry.document.document_id,
+                vendor=vendor,
+                status=status_code,
+            )
             self._wakeups.notify("outbox")
         return not added
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import structlog
+
 from gateway.domain import rules, signing
 from gateway.domain.agency import Agency
-from gateway.domain.content import request_digest, submission_digest
+from gateway.domain.digests import request_digest, submission_digest
 from gateway.domain.document import Attachment, Document, Organization, Priority
 from gateway.domain.errors import ErrorCode, FieldViolation, GatewayError
 from gateway.domain.ids import Digest, DocumentUid
@@ -31,7 +33,8 @@ from gateway.ports import (
     Wakeups,
 )
 
-_NAME_LIMIT = 200
+_log = structlog.get_logger()
+
 _HEADER_BYTES = 16 * 1024
 _PER_ATTACHMENT = 2 * 1024
 _PER_RECIPIENT = 1024
@@ -156,18 +159,19 @@ class SubmissionFlow(Submissions):
         named = [organization.organ_id for organization in asked if organization.organ_id.strip()]
         found = await self._directory.resolve(named)
         printed: list[Organization] = []
+        unknown: list[str] = []
         bad: list[FieldViolation] = []
         for i, organization in enumerate(asked):
             agency = found.get(organization.organ_id)
             if agency is not None and agency.active:
                 printed.append(_printed(organization, agency))
             elif organization.organ_id.strip():
+                unknown.append(organization.organ_id)
                 bad.append(_unknown(f"document.to[{i}].organ_id", organization.organ_id))
             else:
                 printed.append(organization)
         if bad:
-            first = next(o.organ_id for o in asked if o.organ_id.strip() and not _is_open(found.get(o.organ_id)))
-            raise GatewayError(ErrorCode.RECIPIENT_UNKNOWN, violations=bad, recipient=first)
+            raise GatewayError(ErrorCode.RECIPIENT_UNKNOWN, violations=bad, recipient=unknown[0])
         return tuple(printed)
 
     async def _objects(self, submission: Submission, attachments: Sequence[Attachment]) -> tuple[StoredObject, ...]:
@@ -224,6 +228,13 @@ class SubmissionFlow(Submissions):
         if taken.repeated:
             return self._repeated(taken)
         self._metrics.accepted.labels(submission.vendor, Priority(document.other_info.priority).name.lower()).inc()
+        _log.info(
+            "document.accepted",
+            name=f"documents/{taken.sent.uid}",
+            document_id=document.document_id,
+            vendor=submission.vendor,
+            recipients=len(document.to),
+        )
         self._wakeups.notify("outbox")
         self._wakeups.notify("events")
         return SubmissionResult(sent=taken.sent, repeated=False, warnings=warnings)
@@ -236,7 +247,6 @@ class SubmissionFlow(Submissions):
         return SentDocument(
             uid=DocumentUid(""),
             agency=submission.agency.id,
-            vendor=submission.vendor,
             document=document,
             accepted_at=self._clock.now(),
             deliveries=(),
@@ -250,11 +260,7 @@ def estimated_size(attachments: Iterable[Attachment], *, recipients: int) -> int
 
 
 def _printed(asked: Organization, agency: Agency) -> Organization:
-    return replace(asked, organ_id=agency.code, organ_name=asked.organ_name or agency.name[:_NAME_LIMIT])
-
-
-def _is_open(agency: Agency | None) -> bool:
-    return agency is not None and agency.active
+    return replace(asked, organ_id=agency.code, organ_name=asked.organ_name or agency.name[: rules.NAME_LIMIT])
 
 
 def _unknown(path: str, code: str) -> FieldViolation:

@@ -1,4 +1,4 @@
-"""Every metric and label of the gateway; docs/metrics.md is printed from here."""
+"""Every metric and label of the gateway; docs/reference/metrics.md is printed from here."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 

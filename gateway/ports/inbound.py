@@ -39,7 +39,7 @@ class Arrival:
     item: AxisItem
     verified: VerifiedDocument
     content_digest: Digest
-    """Canonical header without trace and To, plus attachment digests: the axis rewrites bytes at every passage."""
+    """domain.digests.content_digest: the same however often an axis has rewritten the packet."""
     recipients: tuple[Agency, ...]
     """Local recipients."""
     refusal: str = ""
@@ -115,7 +115,7 @@ class InboundItems(Protocol):
         """Match the document, update the delivery, append the event, mark the item: one transaction."""
 
     @abstractmethod
-    async def quarantine(self, received: Received, defect: PacketDefect, *, at: datetime) -> None:
+    async def quarantine(self, received: Received, defect: PacketDefect) -> None:
         """Keep a packet that cannot be read or placed, whole, with the reason."""
 
     @abstractmethod

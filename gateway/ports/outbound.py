@@ -75,7 +75,6 @@ class SentDocument:
 
     uid: DocumentUid
     agency: AgencyId
-    vendor: VendorId
     document: Document
     accepted_at: datetime
     deliveries: tuple[DeliveryView, ...]
@@ -92,7 +91,7 @@ class Acceptance:
     request_digest: Digest
     """Over the request as it came; tells a repetition from a reuse."""
     content_digest: Digest
-    """Over the completed document; tells a second submission of the same document id from a conflict."""
+    """domain.digests.submission_digest of the completed document; tells a second submission from a conflict."""
     document: Document
     objects: tuple[StoredObject, ...]
     """One per attachment; inline ones are registered here."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import grpc
+import structlog
 
 from gateway.domain.agency import Agency
 from gateway.domain.errors import ErrorCode, GatewayError
@@ -14,6 +15,8 @@ from gateway.domain.mandate import VendorSystem
 from gateway.ports import Directory
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+_log = structlog.get_logger()
 
 
 def identify(vendors: Sequence[VendorSystem], *, uri_sans: Collection[str], sha256: str) -> VendorId:
@@ -49,11 +52,14 @@ class Callers:
         pem = next(iter(presented.get("x509_pem_cert", ())), b"")
         if not pem:
             raise GatewayError(ErrorCode.IDENTITY_UNKNOWN)
-        return identify(
-            self._vendors,
-            uri_sans={uri.decode("utf-8", "replace") for uri in presented.get("peer_uri", ())},
-            sha256=hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))).hexdigest(),
-        )
+        uri_sans = {uri.decode("utf-8", "replace") for uri in presented.get("peer_uri", ())}
+        sha256 = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))).hexdigest()
+        try:
+            return identify(self._vendors, uri_sans=uri_sans, sha256=sha256)
+        except GatewayError:
+            # What an operator registers, should the caller be a vendor system of this province.
+            _log.warning("caller.unknown", certificate_sha256=sha256, uri_sans=sorted(uri_sans))
+            raise
 
     async def acting(self, context: Context, code: str) -> tuple[VendorId, Agency]:
         """The caller and the agency it acts for; `code` is any known form.

@@ -22,7 +22,7 @@ REQUEST_ID_KEY = "x-request-id"
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -91,17 +91,16 @@ class Guard(grpc.aio.ServerInterceptor):
             outcome = context.code()
             raise
         except GatewayError as error:
-            log.info("rpc.refused", reason=error.code.value, fields=[each.path for each in error.violations][:20])
+            _log.info("rpc.refused", reason=error.code.value, fields=[each.path for each in error.violations][:20])
             outcome = STATUS[error.code]
             await _abort(context, error, request_id)
-        except Exception:
-            # A bug: the trace goes to the log, the caller learns no more than the id to quote.
-            log.exception("rpc.failed")
+        except Exception:  # noqa: BLE001 - a bug: the trace is logged, the caller learns no more than the id to quote
+            _log.exception("rpc.failed")
             outcome = grpc.StatusCode.INTERNAL
             await _abort(context, GatewayError(ErrorCode.INTERNAL, request_id=request_id), request_id)
         finally:
             self._metrics.rpc_seconds.labels(method=method, code=outcome.name).observe(time.perf_counter() - started)
-            log.debug("rpc.ended", code=outcome.name)
+            _log.debug("rpc.ended", code=outcome.name)
 
 
 async def _abort(context: Context, error: GatewayError, request_id: str) -> NoReturn:

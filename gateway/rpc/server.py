@@ -57,7 +57,7 @@ OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second gateway on this port must fail, not take half of the calls
 )
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class RpcServer:
@@ -133,7 +133,7 @@ class RpcServer:
             raise InsecureListenerError("plaintext needs a loopback address and the vendor system that callers are")
         await server.start()
         self._server = server
-        log.info("rpc.listening", port=port, tls=self._config.tls is not None)
+        _log.info("rpc.listening", port=port, tls=self._config.tls is not None)
         return port
 
     async def stop(self, grace: timedelta) -> None:

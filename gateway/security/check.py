@@ -67,7 +67,6 @@ class PdfSignatureCheck(SignatureCheck):
             document=replace(unpacked.document, attachments=attachments),
             objects=unpacked.objects,
             warnings=unpacked.warnings,
-            verdicts=verdicts,
         )
 
     async def _verdict(self, stored: StoredObject, at: datetime) -> SignatureVerdict | None:

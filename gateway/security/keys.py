@@ -5,7 +5,6 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 
@@ -35,21 +34,6 @@ def check_tls(cert_file: Path, key_file: Path, ca_file: Path, now: datetime) -> 
     if public_key.public_bytes(*form) != certificates[0].public_key().public_bytes(*form):
         problems.append(f"{key_file}: the key does not belong to the certificate in {cert_file}")
     return problems
-
-
-def certificate_sha256(pem: bytes) -> str:
-    """SHA-256 of a PEM certificate's DER form, lower-case hexadecimal. Raises ValueError if it is none."""
-    return x509.load_pem_x509_certificate(pem).fingerprint(hashes.SHA256()).hex()
-
-
-def uri_sans(pem: bytes) -> tuple[str, ...]:
-    """The URIs among a PEM certificate's subject alternative names. Raises ValueError if it is no certificate."""
-    certificate = x509.load_pem_x509_certificate(pem)
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return ()
-    return tuple(names.get_values_for_type(x509.UniformResourceIdentifier))
 
 
 def _certificates(path: Path, now: datetime, problems: list[str]) -> list[x509.Certificate]:

@@ -8,14 +8,14 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.domain.agency import Agency, DirectoryRow
+from gateway.domain.agency import Agency, DirectoryRow, code_key
 from gateway.domain.ids import AgencyId, VendorId
 from gateway.domain.mandate import Mandate
 from gateway.ports.agencies import Directory
 from gateway.store import directorydiff as diff
 from gateway.store import rows
 from gateway.store.engine import Database
-from gateway.store.keys import code_key, search_key
+from gateway.store.keys import search_key
 from gateway.store.statements import batches
 from gateway.store.tables import agencies, agency_aliases, mandates
 

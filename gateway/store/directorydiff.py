@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from gateway.domain.agency import DirectoryRow
-from gateway.store.keys import code_key
+from gateway.domain.agency import DirectoryRow, code_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

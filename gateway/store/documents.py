@@ -7,6 +7,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.agency import code_key
 from gateway.domain.document import BusinessType
 from gateway.domain.ids import Digest, DocumentUid, VendorId
 from gateway.domain.lifecycle import DeliveryState
@@ -26,14 +27,12 @@ from gateway.ports.outbound import (
 from gateway.store import contents, eventlog, rows
 from gateway.store.blobindex import redundant, register
 from gateway.store.engine import Database
-from gateway.store.keys import code_key, document_key
+from gateway.store.keys import document_key
 from gateway.store.messages import NewMessage, document_order, enqueue
 from gateway.store.statements import batches, subtree, upsert
 from gateway.store.tables import attachments, deliveries, documents, requests
 
-_DOCUMENT = sa.select(
-    documents.c.uid, documents.c.agency, documents.c.vendor, documents.c.header, documents.c.accepted_at
-)
+_DOCUMENT = sa.select(documents.c.uid, documents.c.agency, documents.c.header, documents.c.accepted_at)
 
 
 class SqlDocuments(Documents):
@@ -73,7 +72,7 @@ class SqlDocuments(Documents):
         return await self._database.read(lambda conn: contents.one(conn, attachments, owner, index))
 
 
-def _listing(wanted: DocumentFilter, after: PageKey | None) -> sa.Select[tuple[str, str, str, str, datetime]]:
+def _listing(wanted: DocumentFilter, after: PageKey | None) -> sa.Select[tuple[str, str, str, datetime]]:
     """Newest first. A subtree is read along the time index: sorting all documents of many agencies costs too much."""
     page = _DOCUMENT.order_by(documents.c.accepted_at.desc(), documents.c.uid.desc())
     if wanted.agencies is None:

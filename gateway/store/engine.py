@@ -98,6 +98,7 @@ def _engine(path: Path, *, size: int, write: bool) -> AsyncEngine:
         sa.URL.create("sqlite+aiosqlite", database=str(path)),
         pool_size=size,
         max_overflow=0,
+        hide_parameters=True,  # they hold document content, and errors go to the log
     )
     prepare(engine.sync_engine, write=write)
     return engine

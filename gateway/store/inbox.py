@@ -7,11 +7,11 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.domain.agency import Agency
+from gateway.domain.agency import Agency, code_key
 from gateway.domain.document import BusinessType
 from gateway.domain.ids import AccountName, AxisDocId, ObjectKey
 from gateway.domain.lifecycle import ITEM_MOVES, ItemState, ReceptionState
-from gateway.domain.packet import PacketDefect, Received
+from gateway.domain.packet import Misfit, PacketDefect, Received
 from gateway.domain.status import StatusReport
 from gateway.ports.inbound import (
     Arrival,
@@ -25,19 +25,17 @@ from gateway.ports.inbound import (
 from gateway.store import contents, placing, rows
 from gateway.store.blobindex import redundant, register
 from gateway.store.engine import Database
-from gateway.store.keys import code_key, document_key
+from gateway.store.keys import document_key
 from gateway.store.messages import enqueue, status_message, urgency
 from gateway.store.moves import IllegalMoveError, check
 from gateway.store.statements import batches, upsert
 from gateway.store.tables import axis_items, blobs, inbound_attachments, inbound_documents, receptions
 
-CONTENT_CONFLICT = PacketDefect(
-    code="CONTENT_CONFLICT",
+_CONTENT_CONFLICT = PacketDefect(
+    code=Misfit.CONTENT_CONFLICT,
     path="edXML/edXMLEnvelope/edXMLHeader/MessageHeader/DocumentId",
     message="the sender has used this DocumentId before for other content",
 )
-STATUS_UNPLACED = "STATUS_UNPLACED"
-"""Defect code of a status that belongs to no document here."""
 
 _DONE = {ItemState.STORED: ItemState.SETTLED, ItemState.QUARANTINED: ItemState.REJECTED}
 
@@ -122,7 +120,7 @@ class SqlInboundItems(InboundItems):
             placed = await placing.place(conn, report, at=at)
             if isinstance(placed, StatusUnplaced):
                 defect = PacketDefect(
-                    code=STATUS_UNPLACED, path="edXML/edXMLEnvelope/edXMLHeader/Status", message=placed.reason
+                    code=Misfit.STATUS_UNPLACED, path="edXML/edXMLEnvelope/edXMLHeader/Status", message=placed.reason
                 )
                 await _quarantine(conn, received, defect)
             else:
@@ -131,7 +129,7 @@ class SqlInboundItems(InboundItems):
 
         return await self._database.write(work)
 
-    async def quarantine(self, received: Received, defect: PacketDefect, *, at: datetime) -> None:  # noqa: ARG002 - the port's signature
+    async def quarantine(self, received: Received, defect: PacketDefect) -> None:
         """See InboundItems."""
         await self._database.write(lambda conn: _quarantine(conn, received, defect))
 
@@ -161,7 +159,7 @@ async def _store(
     check(ITEM_MOVES, state, ItemState.STORED)
     owner, new = await _claim(conn, arrival, at)
     if owner is None:
-        await _quarantine(conn, arrival, CONTENT_CONFLICT)
+        await _quarantine(conn, arrival, _CONTENT_CONFLICT)
         return ContentConflict(redundant=await redundant(conn, verified.objects))
     if new:
         spare = await register(conn, verified.objects)

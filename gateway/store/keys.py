@@ -6,11 +6,6 @@ import unicodedata
 _DATE = re.compile(r"(?<![0-9])([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})(?![0-9])")
 
 
-def code_key(code: str) -> str:
-    """An agency code, or a document's `number/notation`, without outer space and case."""
-    return code.strip().upper()
-
-
 def document_key(document_id: str) -> str:
     """A DocumentId without outer space and case, its date with slashes and two digits (edXML 5.6)."""
     return _DATE.sub(lambda d: f"{d[1]}/{d[2]:0>2}/{d[3]:0>2}", document_id.strip()).upper()

@@ -8,13 +8,13 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.agency import code_key
 from gateway.domain.document import Priority
 from gateway.domain.ids import AccountName
 from gateway.domain.lifecycle import MessageState
 from gateway.domain.packet import PacketKind
 from gateway.domain.status import StatusReport
 from gateway.store.codec import to_json
-from gateway.store.keys import code_key
 from gateway.store.statements import take_numbers
 from gateway.store.tables import message_deliveries, messages
 

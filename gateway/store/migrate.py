@@ -8,8 +8,6 @@ from threading import Lock
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from gateway.store.engine import mapped_errors, prepare
 
@@ -28,20 +26,6 @@ def upgrade(path: Path) -> None:
         command.upgrade(config, "head")
 
 
-def pending(path: Path) -> tuple[str, ...]:
-    """Revisions the database still lacks, oldest first; all of them if there is no file.
-
-    Raises GatewayError STORE_UNAVAILABLE if the file cannot be used.
-    """
-    script = ScriptDirectory.from_config(_config())
-    current = None
-    if path.exists():
-        with mapped_errors(), _connection(path) as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-    missing = script.iterate_revisions("head", current or "base")
-    return tuple(reversed([revision.revision for revision in missing]))
-
-
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
@@ -50,7 +34,7 @@ def _config() -> Config:
 
 @contextmanager
 def _connection(path: Path) -> Iterator[sa.Connection]:
-    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), poolclass=sa.NullPool)
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), poolclass=sa.NullPool, hide_parameters=True)
     prepare(engine, write=True)
     with engine.begin() as connection:
         yield connection

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.agency import code_key
 from gateway.domain.document import Document, ResponseFor
 from gateway.domain.status import ARRIVED, REPEATABLE, TAKE_BACK_ASKED, StatusReport
 from gateway.ports.inbound import StatusPlaced, StatusUnplaced
@@ -14,7 +15,7 @@ from gateway.store import rows
 from gateway.store.codec import from_json
 from gateway.store.directory import code_forms, resolve
 from gateway.store.eventlog import NewEvent, append
-from gateway.store.keys import code_key, document_key
+from gateway.store.keys import document_key
 from gateway.store.statements import upsert
 from gateway.store.tables import deliveries, documents, inbound_documents, receptions, statuses_in
 

@@ -16,7 +16,6 @@ from gateway.domain.ids import (
     ObjectKey,
     OrganId,
     ReceptionId,
-    VendorId,
 )
 from gateway.domain.lifecycle import DeliveryState, ItemState, MessageState, ReceptionState
 from gateway.domain.packet import AxisItem, PacketKind, PacketWarning, Received, StoredObject
@@ -109,7 +108,6 @@ def sent_of(row: Row, attachments: Iterable[Attachment], deliveries: Iterable[De
     return SentDocument(
         uid=DocumentUid(row.uid),
         agency=AgencyId(row.agency),
-        vendor=VendorId(row.vendor),
         document=document_of(row.header, attachments),
         accepted_at=row.accepted_at,
         deliveries=tuple(deliveries),

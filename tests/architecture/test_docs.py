@@ -37,3 +37,17 @@ def test_readme_names_files_that_exist():
     for page in PAGES:
         named = re.findall(r"`((?:gateway|docs|proto|deploy|tests)/[\w./-]+)`", page.read_text(encoding="utf-8"))
         assert [name for name in named if not (ROOT / name).exists()] == [], page.name
+
+
+def test_trial_configuration_is_accepted(tmp_path):
+    """check-config finds nothing wrong with the example, once its data folder exists as the page says."""
+    (tmp_path / "lgsp-trial" / "trust").mkdir(parents=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", "check-config", str(ROOT / "docs" / "examples" / "trial.toml")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -255,7 +255,7 @@ async def test_slow(world):
     """An answer later than the time-out is Uncertain for a packet, which was taken once, and Unavailable for a list."""
     packet = make_document()
     short = Timeouts(connect=2, read=0.2, write=2, total=0.5)
-    axis = await world.a(transfer_timeouts=short, call_timeouts=short)
+    axis = await world.a(timeouts=short)
     await world.fault("slow")
     assert isinstance(await axis.submit(make_sealed(packet), in_pieces(packet)), Uncertain)
     assert isinstance(await axis.waiting(PacketKind.DOCUMENT), Unavailable)
@@ -296,7 +296,7 @@ async def test_a_large_packet_in_little_memory(world, tmp_path, fetch):
             yield block
         yield tail
 
-    slow = {"transfer_timeouts": Timeouts(connect=2, read=60, write=60, total=60)}
+    slow = {"timeouts": Timeouts(connect=2, read=60, write=60, total=60)}
     a, b = await world.a(**slow), await world.b(fetch=fetch, **slow)
     tracemalloc.start()
     try:

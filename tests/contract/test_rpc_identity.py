@@ -6,6 +6,7 @@ import grpc
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from structlog.testing import capture_logs
 
 from gateway.domain.mandate import VendorSystem
 from gateway.pb.lgsp.gateway.v1 import agency_service_pb2 as agency_pb
@@ -14,6 +15,7 @@ from gateway.pb.lgsp.gateway.v1 import document_service_pb2 as pb
 from gateway.pb.lgsp.gateway.v1.document_service_pb2_grpc import DocumentServiceStub
 from gateway.pb.lgsp.gateway.v1.inbox_service_pb2_grpc import InboxServiceStub
 from gateway.rpc.config import InsecureListenerError
+from gateway.sandbox.pki import VENDOR_URI
 from tests.fakes.rpc_world import NOBODY, OLD_CODE, UNIT, A, B, first_of, make_request, pki, refusal, running
 from tests.make import RECIPIENT, SENDER, make_document, make_organization
 
@@ -158,3 +160,14 @@ async def test_reflection_lists_the_contract_to_known_vendors_only(world):
         "grpc.reflection.v1alpha.ServerReflection",
     }
     assert (await refusal(services(NOBODY))).reason == "IDENTITY_UNKNOWN"
+
+
+async def test_an_unknown_caller_is_named_in_the_log(world):
+    """Operators learn the digest and the URIs to register; the certificate's holder learns nothing."""
+    der = pki().vendors[NOBODY].certificate.public_bytes(Encoding.DER)
+    with capture_logs() as lines:
+        told = await refusal(world.documents(NOBODY).SubmitDocument(make_request()))
+    assert told.reason == "IDENTITY_UNKNOWN"
+    (line,) = [line for line in lines if line["event"] == "caller.unknown"]
+    assert line["certificate_sha256"] == hashlib.sha256(der).hexdigest()
+    assert line["uri_sans"] == [f"{VENDOR_URI}{NOBODY}"]

@@ -238,3 +238,18 @@ async def test_our_own_mistakes_are_not_called_outages(store):
     with pytest.raises(sa.exc.IntegrityError):
         await store.database.write(lambda conn: conn.execute(MARK, {"name": "a"}))
     assert idle(store)
+
+
+async def test_an_error_that_reaches_the_log_carries_no_content(tmp_path):
+    """A mistake of ours in a statement passes as it is, but without the values, which may be a document's words."""
+    store = await open_store(tmp_path / "store.db")
+    try:
+
+        async def work(conn):
+            await conn.execute(sa.text("INSERT INTO meta (name, value) VALUES ('epoch', :v)"), {"v": "V/v nhân sự"})
+
+        with pytest.raises(sa.exc.IntegrityError) as caught:
+            await store.database.write(work)
+    finally:
+        await store.close()
+    assert "nhân sự" not in str(caught.value)

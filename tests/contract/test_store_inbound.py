@@ -79,7 +79,7 @@ async def test_an_item_goes_its_way_and_survives_unfinished(world):
     ids = [first.item.axis_doc_id, second.item.axis_doc_id, AxisDocId("nobody")]
     assert await world.store.items.states(ROUTE, ids) == dict.fromkeys(ids[:2], ItemState.FETCHED)
     for _ in range(2):
-        await world.store.items.quarantine(first, DEFECT, at=NOW)
+        await world.store.items.quarantine(first, DEFECT)
     await world.store.items.told(ROUTE, ids[0], at=NOW)
     await world.store.items.told(ROUTE, ids[0], at=NOW)
     assert (await world.store.items.states(ROUTE, ids))[ids[0]] is ItemState.REJECTED

@@ -44,7 +44,7 @@ async def test_an_endless_trickle_ends():
             exchange.writer.write(b'{"a":1},' * 10_000)
             await exchange.writer.drain()
 
-    async with peer_running(trickle) as peer, axis_at(peer.url, call_timeouts=SHORT) as axis:
+    async with peer_running(trickle) as peer, axis_at(peer.url, timeouts=SHORT) as axis:
         assert isinstance(await axis.waiting(PacketKind.DOCUMENT), Unavailable)
     async with peer_running(flood) as peer, axis_at(peer.url, max_list_bytes=1_000_000) as axis:
         answer = await axis.waiting(PacketKind.DOCUMENT)

@@ -149,7 +149,6 @@ async def test_garbage_instead_of_http(garbage):
 
 async def test_no_call_hangs(tmp_path):
     """A peer that never answers ends every call at its total time; a packet that never left whole is Unavailable."""
-    times = {"call_timeouts": SHORT, "transfer_timeouts": SHORT, "directory_timeouts": SHORT}
     closed = asyncio.Event()
 
     async def stuck():
@@ -159,7 +158,7 @@ async def test_no_call_hangs(tmp_path):
         finally:
             closed.set()
 
-    async with peer_running(say_nothing) as peer, axis_at(peer.url, **times) as axis, asyncio.timeout(10):
+    async with peer_running(say_nothing) as peer, axis_at(peer.url, timeouts=SHORT) as axis, asyncio.timeout(10):
         assert isinstance(await submit(axis), Uncertain)
         assert isinstance(await axis.submit(make_sealed(PACKET), stuck()), Unavailable)
         assert closed.is_set()

@@ -101,9 +101,7 @@ def make_account(endpoint: str, **changes: object) -> VxpAccount:
         endpoint=endpoint,
         system_id="00.99.W00",
         secret="dummy-secret",
-        call_timeouts=TIMEOUTS,
-        transfer_timeouts=TIMEOUTS,
-        directory_timeouts=TIMEOUTS,
+        timeouts=TIMEOUTS,
         retry=RETRY,
     )
     return replace(account, **changes)  # type: ignore[arg-type]

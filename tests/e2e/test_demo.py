@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+import grpc
 import psutil
 import pytest
 
+from gateway.pb.lgsp.gateway.v1 import agency_service_pb2, agency_service_pb2_grpc
 from gateway.sandbox.demo.stage import Stage, set_up
 from gateway.sandbox.demo.story import play
 from tests.fakes.vendor_calls import resident_bytes
@@ -42,6 +44,43 @@ async def test_demo_ends_with_one_true_json_line(tmp_path: Path) -> None:
     assert last["retries"] >= 1
     assert last["duplicates_suppressed"] == 1
     assert last["refused"] == 1
+
+
+def content_of(path: str) -> bytes:
+    """The bytes of a file."""
+    return Path(path).read_bytes()
+
+
+async def test_kept_demo_says_how_to_connect(tmp_path: Path) -> None:
+    """Every file that --keep names exists, and with them a client of one's own gets an answer from the gateway."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway",
+        "demo",
+        "--keep",
+        "--data",
+        str(tmp_path / "demo"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    told: dict[str, str] = {}
+    while not (line := (await process.stdout.readline()).decode()).startswith("{"):
+        assert line, "the demo ended before its last line"
+        label, _, value = line.strip().partition("  ")
+        told.setdefault(label, value.strip())
+    ca, certificate, key = (
+        content_of(told[label]) for label in ("CA of both servers", "client certificate", "its key")
+    )
+    credentials = grpc.ssl_channel_credentials(root_certificates=ca, private_key=key, certificate_chain=certificate)
+    async with grpc.aio.secure_channel(told["province A"].partition(",")[0], credentials) as channel:
+        stub = agency_service_pb2_grpc.AgencyServiceStub(channel)
+        answer = await stub.ResolveAgency(agency_service_pb2.ResolveAgencyRequest(code="H99"), timeout=20)
+    assert answer.agency.served_here
+    assert content_of(told["signed PDF to send"]).startswith(b"%PDF")
+    process.terminate()
+    await process.communicate()
+    assert process.returncode == 0
 
 
 async def test_terminated_demo_leaves_no_process(tmp_path: Path) -> None:

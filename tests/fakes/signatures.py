@@ -27,5 +27,4 @@ class FakeSignatures(SignatureCheck):
             document=replace(unpacked.document, attachments=judged),
             objects=unpacked.objects,
             warnings=unpacked.warnings,
-            verdicts=verdicts,
         )

@@ -40,6 +40,9 @@ from tests.scenarios.world import (
     submit,
 )
 
+STRIDE = 4
+"""The crash tests are split: each crashes at every fourth step, all together at every one."""
+
 
 @pytest.fixture
 def world(tmp_path):
@@ -366,6 +369,27 @@ async def test_a_status_that_cannot_be_fetched_keeps_its_place(world):
         assert [code for _, code in await statuses(gateway)] == [ACCEPTED, FINISHED, NOT_AGREED]
 
 
+async def test_a_status_that_cannot_be_fetched_holds_back_more_than_one_batch(world, monkeypatch):
+    """06 waits for its 03 also where the axis lists so many items that they are looked up in several batches."""
+    monkeypatch.setattr("gateway.flows.polling._BATCH", 1)
+    letter = make_letter(to=(make_organization(THEIRS),))
+    async with world.gateway() as gateway:
+        sent = (await submit(gateway, letter)).sent.document
+        first = await put_status(world, sent, ACCEPTED)
+        await put_status(world, sent, FINISHED)
+        fetch = world.axis.fetch
+
+        async def refuse_first(wanted, writer):
+            return Unavailable(reason="busy") if wanted == first else await fetch(wanted, writer)
+
+        world.axis.fetch = refuse_first
+        await gateway.poller.poll()
+        assert await statuses(gateway) == []
+        world.axis.fetch = fetch
+        await gateway.poller.poll()
+        assert [code for _, code in await statuses(gateway)] == [ACCEPTED, FINISHED]
+
+
 async def test_a_status_about_nothing_of_ours_is_quarantined(world):
     """A status that fits no document, or comes from no recipient, is kept for an operator and changes nothing."""
     async with world.gateway() as gateway:
@@ -377,7 +401,8 @@ async def test_a_status_about_nothing_of_ours_is_quarantined(world):
         assert gateway.count("packets_quarantined", account=ROUTE, code="STATUS_UNPLACED") == 2
 
 
-async def test_a_crash_between_any_two_steps_of_receiving(tmp_path):
+@pytest.mark.parametrize("first", range(1, STRIDE + 1))
+async def test_a_crash_between_any_two_steps_of_receiving(tmp_path, first):
     """Wherever the process dies: one reception per recipient, each status once, in order, the axis told, no litter."""
     base = World(tmp_path / "base")
     base.folder.mkdir()
@@ -387,7 +412,7 @@ async def test_a_crash_between_any_two_steps_of_receiving(tmp_path):
     await put_document(base, make_incoming())
     for code in (ACCEPTED, FINISHED):
         await put_status(base, sent, code)
-    steps, crashed = 1, True
+    steps, crashed = first, True
     while crashed:
         world, fuse = base.copy_to(tmp_path / str(steps)), Fuse(steps)
         async with world.gateway(fuse) as gateway:
@@ -404,11 +429,12 @@ async def test_a_crash_between_any_two_steps_of_receiving(tmp_path):
             await gateway.upkeep.collect_orphans()
             assert len(await stored_keys(gateway)) == 4, steps
         assert {done for _, done in world.axis.told} == {True}
-        steps += 1
+        steps += STRIDE
     assert steps > 20
 
 
-async def test_reports_leave_in_order_and_survive_any_crash(tmp_path):
+@pytest.mark.parametrize("first", range(1, STRIDE + 1))
+async def test_reports_leave_in_order_and_survive_any_crash(tmp_path, first):
     """03 and 06 of one document: 06 never leaves before 03, whatever fails; a crash may repeat one, never lose one."""
     base = World(tmp_path / "base")
     base.folder.mkdir()
@@ -416,7 +442,7 @@ async def test_reports_leave_in_order_and_survive_any_crash(tmp_path):
     async with base.gateway() as gateway:
         await gateway.poller.poll()
         await acknowledge_and_report(gateway, ACCEPTED, FINISHED)
-    steps, crashed = 1, True
+    steps, crashed = first, True
     while crashed:
         world, fuse = base.copy_to(tmp_path / str(steps)), Fuse(steps)
         async with world.gateway(fuse) as gateway:
@@ -431,7 +457,7 @@ async def test_reports_leave_in_order_and_survive_any_crash(tmp_path):
         assert list(dict.fromkeys(codes)) == ["01", "03", "06"], steps
         assert codes == sorted(codes), steps
         assert len(codes) <= 4, steps
-        steps += 1
+        steps += STRIDE
     assert steps > 20
 
 

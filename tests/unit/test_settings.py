@@ -75,6 +75,7 @@ def test_the_environment_wins_over_the_file(write: Any, monkeypatch: pytest.Monk
         ("secret_file", "", "exactly one of secret and secret_file"),
         ("trust_dir", 'trust_dir = "/nowhere/at/all"', "signatures.trust_dir"),
         ("serves", 'serves = ["H99"]\n[[vendors]]\nid = "second"\nserves = ["H99"]', "serves given twice: H99"),
+        ("serves", 'serves = ["H99"]\n[[vendors]]\nid = "second"\nserves = ["h99"]', "serves given twice: H99"),
     ],
 )
 def test_a_wrong_key_is_named(write: Any, old: str, new: str, expected: str) -> None:

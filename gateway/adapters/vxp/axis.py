@@ -37,7 +37,7 @@ from gateway.domain.packet import AxisItem, PacketKind, Sealed
 from gateway.observability.metrics import Metrics
 from gateway.ports import Axis, BlobWriter, Clock, DirectoryListing, Fetched, Waiting
 
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 _EDOC = {"servicetype": "eDoc"}
 _MAX_PAGES = 100
 _UNOFFERED = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
@@ -153,7 +153,7 @@ class VxpAxis(Axis):
                 trailer=b"\r\n",
                 looks_back=draft.kind is PacketKind.DOCUMENT,  # a status is simply repeated
             ),
-            timeouts=self._account.transfer_timeouts,
+            timeouts=self._account.timeouts,
             repeat=Repeat.UNPROCESSED,
         )
         return self._judge(reply)
@@ -210,7 +210,7 @@ class VxpAxis(Axis):
                 read,
                 method="GET" if raw else "POST",
                 body=None if raw else b"{}",
-                timeouts=self._account.transfer_timeouts,
+                timeouts=self._account.timeouts,
                 repeat=Repeat.UNANSWERED,
             )
         except GatewayError as error:
@@ -228,7 +228,7 @@ class VxpAxis(Axis):
             {"docId": axis_doc_id, "status": "done" if done else "fail"},
             read_answer,
             body=b"{}",
-            timeouts=self._account.call_timeouts,
+            timeouts=self._account.timeouts,
             repeat=Repeat.ANY_TIME,
         )
         return self._judge(reply, doc_id=axis_doc_id)
@@ -239,7 +239,7 @@ class VxpAxis(Axis):
             operation,
             parameters,
             read_agency,
-            timeouts=self._account.directory_timeouts,
+            timeouts=self._account.timeouts,
             limit=self._account.max_directory_bytes,
         )
         if isinstance(listing, Broken):
@@ -251,7 +251,7 @@ class VxpAxis(Axis):
             refusal = as_unavailable(self._judge(answer))
             return Rejected(code=answer.envelope.code if answer.envelope else "", reason=refusal.reason)
         if listing.skipped:
-            _LOG.warning("axis.rows_skipped", account=self.account, operation=operation, rows=listing.skipped)
+            _log.warning("axis.rows_skipped", account=self.account, operation=operation, rows=listing.skipped)
         if not listing.rows:
             return Unavailable(reason="the axis said OK but listed no agency")
         return DirectoryListing(rows=listing.rows)
@@ -269,7 +269,7 @@ class VxpAxis(Axis):
         if listing.answer.envelope is None or not listing.answer.envelope.good:
             return as_unavailable(self._judge(listing.answer))
         if listing.skipped:
-            _LOG.info("axis.rows_skipped", account=self.account, operation=operation, rows=listing.skipped)
+            _log.info("axis.rows_skipped", account=self.account, operation=operation, rows=listing.skipped)
         return listing
 
     async def _ask_list(
@@ -282,7 +282,7 @@ class VxpAxis(Axis):
             operation,
             parameters,
             read_row,
-            timeouts=self._account.call_timeouts,
+            timeouts=self._account.timeouts,
             limit=self._account.max_list_bytes,
         )
 
@@ -301,5 +301,5 @@ class VxpAxis(Axis):
             seconds = time.perf_counter() - start
             self._metrics.axis_seconds.labels(self.account, operation, word).observe(seconds)
         if reason:
-            _LOG.warning("axis.call_failed", account=self.account, operation=operation, outcome=word, reason=reason)
+            _log.warning("axis.call_failed", account=self.account, operation=operation, outcome=word, reason=reason)
         return result

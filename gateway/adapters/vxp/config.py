@@ -11,9 +11,6 @@ from gateway.domain.ids import AccountName
 
 _MIB = 1024 * 1024
 
-CALL = Timeouts(connect=5, read=30, write=30, total=60)
-TRANSFER = Timeouts(connect=5, read=60, write=30, total=300)
-DIRECTORY = Timeouts(connect=5, read=120, write=30, total=600)
 SECONDS = Backoff(
     first=timedelta(seconds=0.5),
     factor=2,
@@ -60,6 +57,8 @@ class VxpAccount:
     system_id: str
     """Code of the centre (SystemId), printable ASCII."""
     secret: str = field(repr=False)
+    timeouts: Timeouts
+    """Of every call."""
     hash_form: HashForm = HashForm.SHORT
     sent_list: SentList = SentList.BY_DOCID
     fetch: FetchBy = FetchBy.DOWNLOAD
@@ -73,10 +72,5 @@ class VxpAccount:
     """Longest answer to a list call."""
     max_directory_bytes: int = 256 * _MIB
     """Longest directory."""
-    call_timeouts: Timeouts = CALL
-    """Lists and acknowledgements."""
-    transfer_timeouts: Timeouts = TRANSFER
-    """Packets, either way."""
-    directory_timeouts: Timeouts = DIRECTORY
     retry: Backoff = SECONDS
     """Repetitions within one call; the long waits are the outbox's."""

@@ -25,10 +25,7 @@ from http import HTTPStatus
 from gateway.adapters.http import Broken
 from gateway.adapters.vxp.signing import header_safe
 from gateway.domain.ids import AxisDocId
-from gateway.domain.outcome import Accepted, Outcome, Rejected, Unavailable, Uncertain
-
-REASON_LIMIT = 1000
-"""Characters of the peer's words that are kept."""
+from gateway.domain.outcome import REASON_LIMIT, Accepted, Outcome, Rejected, Unavailable, Uncertain
 
 TOO_LARGE = "packet-too-large"
 UNWRITABLE = "address-not-ascii"
@@ -173,7 +170,7 @@ def read_retry_after(value: str, *, now: datetime) -> timedelta | None:
 
 
 def clip(words: str) -> str:
-    """A peer's words made fit to keep: one line, at most 1,000 characters, nothing a terminal would act on."""
+    """A peer's words made fit to keep: one line, at most REASON_LIMIT characters, nothing a terminal would act on."""
     shown = "".join(character if character.isprintable() else " " for character in words[: 4 * REASON_LIMIT])
     return " ".join(shown.split())[:REASON_LIMIT]
 

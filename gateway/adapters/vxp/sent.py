@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from gateway.adapters.vxp.faults import usable_doc_id
 from gateway.adapters.vxp.rows import SentRow
-from gateway.domain.agency import same_code
+from gateway.domain.agency import code_key, same_code
 from gateway.domain.outcome import Absent, CannotTell, Finding, Found, SentQuery
 from gateway.domain.packet import PacketKind
 
@@ -37,9 +37,9 @@ def find_sent(rows: Iterable[SentRow], query: SentQuery) -> Finding:
             continue
         if _plain(row.title) != _plain(query.title):
             return CannotTell(reason="the axis lists a packet of the same notation with another title")
-        listed.setdefault(row.doc_id, set()).update(code.strip().upper() for code in row.recipients)
+        listed.setdefault(row.doc_id, set()).update(code_key(code) for code in row.recipients)
         sent_at[row.doc_id] = min(row.sent_at, sent_at.get(row.doc_id, row.sent_at))
-    wanted = {code.strip().upper() for code in query.recipient_codes}
+    wanted = {code_key(code) for code in query.recipient_codes}
     whole = [doc_id for doc_id, codes in listed.items() if codes >= wanted]
     if not whole:
         return CannotTell(reason="the axis lists the packet for some of its recipients only") if listed else Absent()

@@ -113,9 +113,15 @@ class Province:
         return f"localhost:{self.grpc_port}"
 
     @property
-    def metrics_url(self) -> str:
-        """Where Prometheus would scrape."""
-        return f"http://127.0.0.1:{self.metrics_port}/metrics"
+    def servers_ca(self) -> Path:
+        """PEM of the authority behind the gateway's certificate."""
+        return self.pki / "servers-ca.pem"
+
+    @property
+    def vendor_files(self) -> tuple[Path, Path]:
+        """PEM certificate and key of the province's vendor system."""
+        own = self.pki / "vendors" / self.spec.vendor
+        return own.with_suffix(".pem"), own.with_suffix(".key.pem")
 
     @property
     def child(self) -> Child:

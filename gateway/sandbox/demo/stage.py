@@ -18,6 +18,7 @@ from gateway.sandbox.pki import VENDOR_URI, Pki, make_pki, write_pki
 from gateway.sandbox.serve import SEEDED_SYSTEMS
 
 _START_SECONDS = 60
+_SIGNED = Path("files") / "16-UBND-VP.signed.pdf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +46,30 @@ class Stage:
         found: list[dict[str, Any]] = self._control("GET", "/records")
         return found
 
+    def describe(self) -> list[tuple[str, str]]:
+        """What a client needs to connect to the two gateways: labels and values. The story makes the PDF."""
+        shown = []
+        for letter, province in (("A", self.province_a), ("B", self.province_b)):
+            certificate, key = province.vendor_files
+            shown += [
+                (f"province {letter}", f"{province.address}, serves {province.spec.root} and below"),
+                ("client certificate", str(certificate)),
+                ("its key", str(key)),
+            ]
+        return [
+            *shown,
+            ("CA of both servers", str(self.province_a.servers_ca)),
+            ("signed PDF to send", str(self.home / _SIGNED)),
+            ("axis control", self.control_url),
+            ("logs, configurations, stores", str(self.home)),
+        ]
+
     def make_files(self, *, size: int, now: datetime) -> tuple[File, File, File]:
         """A signed PDF of about `size` bytes, a docx, and the PDF before it was signed. Blocking: call in a thread."""
-        folder = self.home / "files"
+        signed = self.home / _SIGNED
+        folder = signed.parent
         folder.mkdir(exist_ok=True)
         plain = make_pdf(size=size, title="Cong van so 16")
-        signed = folder / "16-UBND-VP.signed.pdf"
         signed.write_bytes(sign_pdf(plain, signer=self.pki.signer, signed_at=now))
         unsigned = folder / "16-UBND-VP.pdf"
         unsigned.write_bytes(plain)

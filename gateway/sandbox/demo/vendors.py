@@ -61,11 +61,11 @@ class Vendor:
     @classmethod
     def connect(cls, province: Province, *, agency: str) -> Self:
         """Connect with the certificate of the province's vendor system."""
-        own = province.pki / "vendors" / province.spec.vendor
+        certificate, key = province.vendor_files
         credentials = grpc.ssl_channel_credentials(
-            root_certificates=(province.pki / "servers-ca.pem").read_bytes(),
-            private_key=own.with_suffix(".key.pem").read_bytes(),
-            certificate_chain=own.with_suffix(".pem").read_bytes(),
+            root_certificates=province.servers_ca.read_bytes(),
+            private_key=key.read_bytes(),
+            certificate_chain=certificate.read_bytes(),
         )
         return cls(grpc.aio.secure_channel(province.address, credentials, options=_RECONNECT), agency=agency)
 

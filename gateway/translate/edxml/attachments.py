@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.domain.document import Attachment, AttachmentRole
 from gateway.domain.ids import ObjectKey
@@ -209,15 +209,4 @@ def with_roles(attachments: Sequence[Attachment]) -> tuple[Attachment, ...]:
     main = next((a for a in attachments if a.media_type == PDF_TYPE), None) or next(
         (a for a in attachments if extension(a.name) == "pdf"), None
     )
-    return tuple(_as(a, AttachmentRole.MAIN if a is main else AttachmentRole.ANNEX) for a in attachments)
-
-
-def _as(attachment: Attachment, role: AttachmentRole) -> Attachment:
-    return Attachment(
-        name=attachment.name,
-        media_type=attachment.media_type,
-        size=attachment.size,
-        sha256=attachment.sha256,
-        role=role,
-        description=attachment.description,
-    )
+    return tuple(replace(a, role=AttachmentRole.MAIN if a is main else AttachmentRole.ANNEX) for a in attachments)

@@ -176,7 +176,7 @@ SENTENCES: Mapping[StrEnum, str] = MappingProxyType(
         Deviation.STATUS_PART: "a status packet has no {what}",
     },
 )
-"""One sentence a code; docs/edxml.md is printed from this table."""
+"""One sentence a code; docs/reference/packets.md is printed from this table."""
 
 WARNING_LIMIT = 200
 """Warnings kept of one packet, so that a strange packet cannot fill a log."""

@@ -11,8 +11,8 @@ from gateway.domain.document import (
     SignerInfo,
     TraceHeader,
 )
+from gateway.domain.rules import compose_document_id
 from gateway.domain.status import StatusReport
-from gateway.domain.vntime import edxml_date
 from gateway.translate.edxml.business import find_business, read_business
 from gateway.translate.edxml.codes import (
     PRIORITY_WORDS,
@@ -158,7 +158,7 @@ def _identified(document: Document, message: Node, findings: Findings) -> Docume
         return document
     if not document.code_number or document.promulgation_date is None:
         raise refusal(Defect.ELEMENT_MISSING, message.path, what="DocumentId (or Code and PromulgationDate)")
-    made = f"{document.sender.organ_id},{edxml_date(document.promulgation_date)},{document.code}"
+    made = compose_document_id(document.sender.organ_id, document.promulgation_date, document.code)
     findings.add(Tolerance.DOCUMENT_ID_DERIVED, message, made=made)
     return replace(document, document_id=made)
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.blobs.content import LocalBlobs
 from gateway.domain.errors import ErrorCode, GatewayError
+from gateway.domain.ids import ObjectKey
 from gateway.domain.packet import StoredObject
 from tests.fakes.clock import SettableClock
 
@@ -146,3 +148,12 @@ async def test_memory_is_bounded(blobs):
     async for _ in blobs.stream(stored):
         highest = max(highest, process.memory_info().rss)
     assert highest - before < 16 * 1024 * 1024
+
+
+async def test_what_cannot_be_discarded_now_is_left_to_the_sweep(tmp_path):
+    """Rubbish that the store will not remove is logged; whoever had it discarded goes on."""
+    blobs = LocalBlobs(tmp_path, clock=SettableClock())
+    (tmp_path / "20260101" / "stubborn" / "inside").mkdir(parents=True)
+    with capture_logs() as logs:
+        await blobs.discard([ObjectKey("20260101/stubborn")])
+    assert [(line["event"], line["key"]) for line in logs] == [("blob.not_discarded", "20260101/stubborn")]

@@ -35,6 +35,12 @@ def test_the_closest_root_serves_and_the_others_may_act():
     }
 
 
+def test_roots_are_compared_as_codes_are_everywhere():
+    """Case and outer space of a root in the settings do not matter."""
+    found = mandates_over(LINEAGES, [make_vendor("a", serves=(" h98",), acts_for=("x7",))])
+    assert {m.agency for m in found if m.serves} == set(LINEAGES)
+
+
 def test_acting_is_not_receiving():
     """A vendor that only acts for a root serves nobody."""
     found = mandates_over(LINEAGES, [make_vendor("c", acts_for=("H98.02",))])

@@ -109,9 +109,9 @@ async def test_verify_puts_verdicts_into_the_document(check, store, signed):
     objects = tuple([await store(content) for content in contents])
     document = make_document(attachments=tuple(make_attachment(content) for content in contents))
     verified = await check.verify(UnpackedDocument(document=document, objects=objects, warnings=()), at=NOW)
-    assert [a.verdict for a in verified.document.attachments] == list(verified.verdicts)
-    assert verified.verdicts[0] is not None
-    assert verified.verdicts[0].verdict is Verdict.TRUSTED
-    assert verified.verdicts[1] is None
+    judged, unjudged = [attachment.verdict for attachment in verified.document.attachments]
+    assert judged is not None
+    assert judged.verdict is Verdict.TRUSTED
+    assert unjudged is None
     assert verified.objects == objects
     assert verified.document.subject == document.subject

@@ -1,13 +1,11 @@
 """What is said about key files that cannot be used."""
 
-import hashlib
-import ssl
 from datetime import timedelta
 
 import pytest
 
-from gateway.sandbox.pki import VENDOR_URI, write_pki
-from gateway.security.keys import certificate_sha256, check_tls, uri_sans
+from gateway.sandbox.pki import write_pki
+from gateway.security.keys import check_tls
 from tests.make import NOW
 
 
@@ -44,12 +42,3 @@ def test_unusable_files(files, changed, problem):
     """Each defect gives one sentence that names the file."""
     (found,) = problems(files, **changed)
     assert problem in found
-
-
-def test_fingerprint_and_names(pki):
-    """The fingerprint is over the DER form; the URIs are those of the subject alternative names."""
-    pem = pki.vendors["vendor-a"].certificate_pem
-    assert certificate_sha256(pem) == hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.decode())).hexdigest()
-    assert uri_sans(pem) == (VENDOR_URI + "vendor-a",)
-    assert uri_sans(pki.gateways["gateway-a"].certificate_pem) == ()
-    assert uri_sans(pki.signing_root.certificate_pem) == ()

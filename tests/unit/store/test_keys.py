@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.store.keys import code_key, document_key, search_key
+from gateway.domain.agency import code_key
+from gateway.store.keys import document_key, search_key
 
 
 @pytest.mark.parametrize(

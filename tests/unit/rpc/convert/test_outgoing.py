@@ -6,7 +6,7 @@ from datetime import timedelta
 from hypothesis import given
 
 from gateway.domain.document import AttachmentRole, OtherInfo
-from gateway.domain.ids import AgencyId, DocumentUid, OrganId, ReceptionId, VendorId
+from gateway.domain.ids import AgencyId, DocumentUid, OrganId, ReceptionId
 from gateway.domain.lifecycle import DeliveryState, ReceptionState
 from gateway.domain.packet import PacketWarning
 from gateway.domain.verdict import Verdict
@@ -122,7 +122,6 @@ def _sent(uid, **overrides):
     values = {
         "uid": DocumentUid(uid),
         "agency": AgencyId("a"),
-        "vendor": VendorId("vendor-a"),
         "document": make_document(),
         "accepted_at": NOW,
         "deliveries": (),

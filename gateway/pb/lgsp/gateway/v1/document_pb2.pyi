@@ -9,6 +9,8 @@ Conventions of the whole contract:
 * Civil dates are ISO 8601 `yyyy-MM-dd` strings; instants are google.protobuf.Timestamp (UTC).
 * Absent and empty are the same thing, as in edXML.
 * Enum values this server does not know are kept by number and shown back, never refused on reading.
+* Later versions of the gateway add fields, enum values, kinds of events, warning codes and error reasons; nothing is
+  renamed, renumbered or taken away. A client passes over what it does not know.
 """
 
 from collections import abc as _abc
@@ -164,7 +166,7 @@ class _DeliveryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Deliver
     DELIVERY_STATE_SENT: _DeliveryState.ValueType  # 3
     """The axis took it."""
     DELIVERY_STATE_FAILED: _DeliveryState.ValueType  # 4
-    """The axis refused it for good, or its time ran out. An operator can requeue it."""
+    """The axis refused it for good, or its time ran out. Kept whole; the reason says why."""
     DELIVERY_STATE_HELD: _DeliveryState.ValueType  # 5
     """Sent, the answer was lost and the axis cannot be asked: held until an operator decides."""
 
@@ -180,7 +182,7 @@ DELIVERY_STATE_DELAYED: DeliveryState.ValueType  # 2
 DELIVERY_STATE_SENT: DeliveryState.ValueType  # 3
 """The axis took it."""
 DELIVERY_STATE_FAILED: DeliveryState.ValueType  # 4
-"""The axis refused it for good, or its time ran out. An operator can requeue it."""
+"""The axis refused it for good, or its time ran out. Kept whole; the reason says why."""
 DELIVERY_STATE_HELD: DeliveryState.ValueType  # 5
 """Sent, the answer was lost and the axis cannot be asked: held until an operator decides."""
 Global___DeliveryState: _TypeAlias = DeliveryState  # noqa: Y015
@@ -645,7 +647,7 @@ class Document(_message.Message):
     `<organ_id>,<yyyy/MM/dd>,<code_number>/<code_notation>`. Element MessageHeader/DocumentId. Limit 200. Opaque.
     """
     business_type: Global___BusinessType.ValueType
-    """What the receiver shall do with it."""
+    """What the receiver shall do with it. SubmitDocument takes new documents only; received ones may be of any type."""
     code_number: _builtins.str
     """Document number (số); not always numeric. Required. Element Code/CodeNumber. Legal limit 11; limit 50."""
     code_notation: _builtins.str
@@ -698,7 +700,7 @@ class Document(_message.Message):
 
     @_builtins.property
     def attachments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attachment]:
-        """Attached files, at most 200."""
+        """Attached files, at most 200; SubmitDocument wants at least one."""
 
     @_builtins.property
     def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[Global___Delivery]:

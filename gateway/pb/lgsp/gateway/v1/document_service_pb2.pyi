@@ -39,7 +39,7 @@ class UploadMetadata(_message.Message):
     media_type: _builtins.str
     """Media type. Limit 255."""
     size_bytes: _builtins.int
-    """Size in bytes. Required. Limit 300 MiB (setting)."""
+    """Size in bytes, at least 1. Required. Limit 300 MiB (setting)."""
     sha256: _builtins.str
     """SHA-256, 64 lower-case hexadecimal digits. Required."""
     def __init__(
@@ -167,9 +167,9 @@ class Warning(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """Stable code, e.g. LEGAL_LENGTH_EXCEEDED."""
+    """Stable code, e.g. LEGAL_LENGTH_EXCEEDED; those of received packets are listed in docs/reference/packets.md."""
     path: _builtins.str
-    """Field path, e.g. document.code_number."""
+    """Field path, e.g. document.code_number; of a received packet the path of the edXML element."""
     message: _builtins.str
     """A sentence in English."""
     def __init__(
@@ -204,7 +204,7 @@ class SubmitDocumentResponse(_message.Message):
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warning]:
-        """What should be mended."""
+        """What should be mended. Empty when the request is repeated."""
 
     def __init__(
         self,

@@ -101,7 +101,7 @@ class DocumentServiceServicer:
 
     def WatchEvents(self, request, context):
         """Everything that becomes of documents, as it happens, for all agencies the vendor system serves. Several watchers
-        each get everything. A response without an event is a heartbeat, at least every 30 s.
+        each get everything. A response without an event is a heartbeat: the first response, then at least every 30 s.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

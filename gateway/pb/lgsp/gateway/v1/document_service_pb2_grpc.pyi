@@ -50,7 +50,7 @@ class DocumentServiceStub:
     """Sent documents of one agency, newest first."""
     WatchEvents: _grpc.UnaryStreamMultiCallable[_document_service_pb2.WatchEventsRequest, _document_service_pb2.WatchEventsResponse]
     """Everything that becomes of documents, as it happens, for all agencies the vendor system serves. Several watchers
-    each get everything. A response without an event is a heartbeat, at least every 30 s.
+    each get everything. A response without an event is a heartbeat: the first response, then at least every 30 s.
     """
 
 @_typing.type_check_only
@@ -74,7 +74,7 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     """Sent documents of one agency, newest first."""
     WatchEvents: _aio.UnaryStreamMultiCallable[_document_service_pb2.WatchEventsRequest, _document_service_pb2.WatchEventsResponse]  # type: ignore[assignment]
     """Everything that becomes of documents, as it happens, for all agencies the vendor system serves. Several watchers
-    each get everything. A response without an event is a heartbeat, at least every 30 s.
+    each get everything. A response without an event is a heartbeat: the first response, then at least every 30 s.
     """
 
 class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -125,7 +125,7 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_document_service_pb2.WatchEventsResponse], _abc.AsyncIterator[_document_service_pb2.WatchEventsResponse]]:
         """Everything that becomes of documents, as it happens, for all agencies the vendor system serves. Several watchers
-        each get everything. A response without an event is a heartbeat, at least every 30 s.
+        each get everything. A response without an event is a heartbeat: the first response, then at least every 30 s.
         """
 
 def add_DocumentServiceServicer_to_server(servicer: DocumentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

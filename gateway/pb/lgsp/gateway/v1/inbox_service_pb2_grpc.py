@@ -86,7 +86,7 @@ class InboxServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StreamDocuments(self, request, context):
-        """Leases what is waiting and what arrives, as it arrives. A response without documents is a heartbeat (30 s).
+        """Leases what is waiting and what arrives, as it arrives. A response without a document is a heartbeat (30 s).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,7 @@ class InboxServiceStub:
     PullDocuments: _grpc.UnaryUnaryMultiCallable[_inbox_service_pb2.PullDocumentsRequest, _inbox_service_pb2.PullDocumentsResponse]
     """Leases what is waiting, urgent first; answers at once, possibly with nothing."""
     StreamDocuments: _grpc.UnaryStreamMultiCallable[_inbox_service_pb2.StreamDocumentsRequest, _inbox_service_pb2.StreamDocumentsResponse]
-    """Leases what is waiting and what arrives, as it arrives. A response without documents is a heartbeat (30 s)."""
+    """Leases what is waiting and what arrives, as it arrives. A response without a document is a heartbeat (30 s)."""
     GetReceivedDocument: _grpc.UnaryUnaryMultiCallable[_inbox_service_pb2.GetReceivedDocumentRequest, _inbox_service_pb2.ReceivedDocument]
     """One received document again, whatever its state; takes no lease."""
     AcknowledgeDocument: _grpc.UnaryUnaryMultiCallable[_inbox_service_pb2.AcknowledgeDocumentRequest, _inbox_service_pb2.AcknowledgeDocumentResponse]
@@ -60,7 +60,7 @@ class InboxServiceAsyncStub(InboxServiceStub):
     PullDocuments: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.PullDocumentsRequest, _inbox_service_pb2.PullDocumentsResponse]  # type: ignore[assignment]
     """Leases what is waiting, urgent first; answers at once, possibly with nothing."""
     StreamDocuments: _aio.UnaryStreamMultiCallable[_inbox_service_pb2.StreamDocumentsRequest, _inbox_service_pb2.StreamDocumentsResponse]  # type: ignore[assignment]
-    """Leases what is waiting and what arrives, as it arrives. A response without documents is a heartbeat (30 s)."""
+    """Leases what is waiting and what arrives, as it arrives. A response without a document is a heartbeat (30 s)."""
     GetReceivedDocument: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.GetReceivedDocumentRequest, _inbox_service_pb2.ReceivedDocument]  # type: ignore[assignment]
     """One received document again, whatever its state; takes no lease."""
     AcknowledgeDocument: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.AcknowledgeDocumentRequest, _inbox_service_pb2.AcknowledgeDocumentResponse]  # type: ignore[assignment]
@@ -91,7 +91,7 @@ class InboxServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inbox_service_pb2.StreamDocumentsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_inbox_service_pb2.StreamDocumentsResponse], _abc.AsyncIterator[_inbox_service_pb2.StreamDocumentsResponse]]:
-        """Leases what is waiting and what arrives, as it arrives. A response without documents is a heartbeat (30 s)."""
+        """Leases what is waiting and what arrives, as it arrives. A response without a document is a heartbeat (30 s)."""
 
     @_abc_1.abstractmethod
     def GetReceivedDocument(

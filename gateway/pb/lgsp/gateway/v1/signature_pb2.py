@@ -25,13 +25,14 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flgsp/gateway/v1/signature.proto\x12\x0flgsp.gateway.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x01\n\tSignature\x12\x0e\n\x06signer\x18\x01 \x01(\t\x12\x0e\n\x06intact\x18\x02 \x01(\x08\x12\r\n\x05valid\x18\x03 \x01(\x08\x12\x0f\n\x07trusted\x18\x04 \x01(\x08\x12-\n\tsign_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x06 \x01(\t\"\x9d\x01\n\x10SignatureVerdict\x12)\n\x07verdict\x18\x01 \x01(\x0e\x32\x18.lgsp.gateway.v1.Verdict\x12.\n\nsignatures\x18\x02 \x03(\x0b\x32\x1a.lgsp.gateway.v1.Signature\x12.\n\ncheck_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x8e\x01\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERDICT_TRUSTED\x10\x01\x12\x15\n\x11VERDICT_UNTRUSTED\x10\x02\x12\x13\n\x0fVERDICT_INVALID\x10\x03\x12\x13\n\x0fVERDICT_ALTERED\x10\x04\x12\x14\n\x10VERDICT_UNSIGNED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flgsp/gateway/v1/signature.proto\x12\x0flgsp.gateway.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x01\n\tSignature\x12\x0e\n\x06signer\x18\x01 \x01(\t\x12\x0e\n\x06intact\x18\x02 \x01(\x08\x12\r\n\x05valid\x18\x03 \x01(\x08\x12\x0f\n\x07trusted\x18\x04 \x01(\x08\x12-\n\tsign_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x06 \x01(\t\"\x9d\x01\n\x10SignatureVerdict\x12)\n\x07verdict\x18\x01 \x01(\x0e\x32\x18.lgsp.gateway.v1.Verdict\x12.\n\nsignatures\x18\x02 \x03(\x0b\x32\x1a.lgsp.gateway.v1.Signature\x12.\n\ncheck_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x8e\x01\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERDICT_TRUSTED\x10\x01\x12\x15\n\x11VERDICT_UNTRUSTED\x10\x02\x12\x13\n\x0fVERDICT_INVALID\x10\x03\x12\x13\n\x0fVERDICT_ALTERED\x10\x04\x12\x14\n\x10VERDICT_UNSIGNED\x10\x05\x42\x02P\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lgsp.gateway.v1.signature_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'P\001'
   _globals['_VERDICT']._serialized_start=387
   _globals['_VERDICT']._serialized_end=529
   _globals['_SIGNATURE']._serialized_start=86

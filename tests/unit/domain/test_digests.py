@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from gateway.domain.content import content_digest, request_digest, submission_digest
+from gateway.domain.digests import content_digest, request_digest, submission_digest
 from gateway.domain.document import AttachmentRole, OtherInfo, ResponseFor, TraceHeader
 from tests.make import make_agency, make_attachment, make_digest, make_document, make_organization, make_verdict
 
