@@ -17,7 +17,7 @@ _SWEEP_BATCH = 500
 
 
 class Upkeep:
-    """Keeps house at two intervals."""
+    """Keeps house: gauges often, expired rows now and then, the whole object store once per `orphaned_for`."""
 
     def __init__(
         self,
@@ -38,15 +38,17 @@ class Upkeep:
         measured, cleaned = policy.measure_interval, policy.clean_interval
         self._measuring = Periodic(name="measure", turn=self._measure_turn, after_failure=measured)
         self._cleaning = Periodic(name="clean", turn=self._clean_turn, after_failure=cleaned)
+        self._walking = Periodic(name="orphans", turn=self._walk_turn, after_failure=cleaned)
 
     async def run(self) -> None:
-        """Measure and clean, now and at their intervals, until `stop`; neither waits for the other."""
-        await asyncio.gather(self._measuring.run(), self._cleaning.run())
+        """Measure, clean and walk, now and at their intervals, until `stop`; none waits for another."""
+        await asyncio.gather(self._measuring.run(), self._cleaning.run(), self._walking.run())
 
     def stop(self) -> None:
         """End; what was cut short is done by the next turn."""
         self._measuring.stop()
         self._cleaning.stop()
+        self._walking.stop()
 
     async def measure(self) -> None:
         """Set the gauges of outbox and inbox."""
@@ -84,8 +86,12 @@ class Upkeep:
 
     async def _clean_turn(self) -> timedelta:
         await self.sweep()
-        await self.collect_orphans()
         return self._policy.clean_interval
+
+    async def _walk_turn(self) -> timedelta:
+        # Only what is older than this counts, so looking more often would list every object for nothing.
+        await self.collect_orphans()
+        return self._policy.orphaned_for
 
 
 def show(depth: QueueDepth, metrics: Metrics, *, now: datetime) -> None:

@@ -160,6 +160,34 @@ async def test_upkeep_goes_on_after_a_failure(world):
         await asyncio.wait_for(task, 10)
 
 
+async def test_the_object_store_is_not_walked_at_every_cleaning(world):
+    """Cleaning looks at rows only: listing every object is as rare as what it looks for, whatever the store holds."""
+    async with world.gateway() as gateway:
+        listed = 0
+        keys = gateway.blobs.keys
+
+        def count_listings(**wanted):
+            nonlocal listed
+            listed += 1
+            return keys(**wanted)
+
+        gateway.upkeep._blobs.keys = count_listings
+        swept, sweep = 0, gateway.upkeep._blob_index.sweep
+
+        async def count_sweeps(**wanted):
+            nonlocal swept
+            swept += 1
+            return await sweep(**wanted)
+
+        gateway.upkeep._blob_index.sweep = count_sweeps
+        gateway.upkeep._policy = replace(gateway.upkeep._policy, clean_interval=timedelta(milliseconds=1))
+        task = asyncio.create_task(gateway.upkeep.run())
+        await until(lambda: swept >= 5)
+        gateway.upkeep.stop()
+        await asyncio.wait_for(task, 10)
+    assert listed == 1
+
+
 async def test_the_worker_sends_what_is_submitted(world):
     """Submission wakes the worker: with an hour between polls everything goes out, then it stops in peace."""
     async with world.gateway() as gateway:
