@@ -75,7 +75,7 @@ def vxp_account(name: str, axis: AxisSettings, limits: LimitSettings) -> VxpAcco
         sent_list=SentList(axis.sent_list),
         fetch=FetchBy(axis.fetch),
         tls_ca_file=axis.ca_file,
-        max_packet_bytes=min(axis.max_packet_bytes, limits.packet_bytes),
+        max_packet_bytes=_packet_limit(axis, limits),
     )
 
 
@@ -86,11 +86,15 @@ def account_policy(name: str, axis: AxisSettings, limits: LimitSettings) -> Acco
         name=AccountName(name),
         local_roots=frozenset(roots),
         hop=roots[0],
-        packet_limit=min(axis.max_packet_bytes, limits.packet_bytes),
+        packet_limit=_packet_limit(axis, limits),
         recipients_per_message=axis.recipients_per_message,
         settling_time=timedelta(seconds=axis.settling_seconds),
         on_unknown=OnUnknown(axis.on_unknown),
     )
+
+
+def _packet_limit(axis: AxisSettings, limits: LimitSettings) -> int:
+    return min(axis.max_packet_bytes, limits.packet_bytes)
 
 
 def outbound_policy(settings: Settings) -> OutboundPolicy:

@@ -113,11 +113,9 @@ class InboxFlow(Inbox):
 
     async def _own(self, vendor: VendorId, reception: ReceptionId) -> ReceivedEntry:
         entry = await self._receptions.get(reception)
-        if entry is not None:
-            served = await self._directory.served([entry.recipient.id])
-            if served.get(entry.recipient.id) == vendor:
-                return entry
-        raise GatewayError(ErrorCode.DOCUMENT_UNKNOWN, name=f"receivedDocuments/{reception}")
+        if entry is None or not await self._directory.serves(vendor, entry.recipient.id):
+            raise GatewayError(ErrorCode.DOCUMENT_UNKNOWN, name=f"receivedDocuments/{reception}")
+        return entry
 
 
 def _refuse_bad(violations: tuple[FieldViolation, ...]) -> None:

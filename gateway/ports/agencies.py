@@ -51,5 +51,9 @@ class Directory(Protocol):
         """True if the vendor system may act for the agency."""
 
     @abstractmethod
+    async def serves(self, vendor: VendorId, agency: AgencyId) -> bool:
+        """True if the agency's documents go to this vendor system now."""
+
+    @abstractmethod
     async def served(self, agencies: Collection[AgencyId]) -> Mapping[AgencyId, VendorId]:
         """Who receives for each of these agencies; agencies that no vendor serves are left out."""

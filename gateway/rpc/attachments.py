@@ -13,7 +13,7 @@ from gateway.ports import BlobIndex, Blobs, Clock, Directory, Documents, Recepti
 from gateway.rpc.config import CHUNK_LIMIT, RpcConfig
 from gateway.rpc.convert.form import Form
 from gateway.rpc.convert.outgoing import timestamp
-from gateway.rpc.identity import Callers, Context, serves
+from gateway.rpc.identity import Callers, Context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +144,7 @@ class Downloads:
 
     async def _of_received(self, vendor: VendorId, reception: ReceptionId, index: int) -> StoredObject | None:
         entry = await self._receptions.get(reception)
-        if entry is None or not await serves(self._directory, vendor, entry.recipient.id):
+        if entry is None or not await self._directory.serves(vendor, entry.recipient.id):
             return None
         return await self._receptions.attachment(reception, index)
 

@@ -89,8 +89,3 @@ async def authorise(directory: Directory, vendor: VendorId, code: str) -> Agency
 async def find_agency(directory: Directory, code: str) -> Agency | None:
     """The current agency behind one code of any known form."""
     return next(iter((await directory.resolve({OrganId(code)})).values()), None)
-
-
-async def serves(directory: Directory, vendor: VendorId, agency: AgencyId) -> bool:
-    """True if the agency's documents go to this vendor system."""
-    return (await directory.served({agency})).get(agency) == vendor

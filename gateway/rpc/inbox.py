@@ -16,7 +16,7 @@ from gateway.rpc.config import ANSWER_TARGET
 from gateway.rpc.convert.form import Form
 from gateway.rpc.convert.incoming import staff_in
 from gateway.rpc.convert.outgoing import received_document_out
-from gateway.rpc.identity import Callers, Context, serves
+from gateway.rpc.identity import Callers, Context
 from gateway.rpc.pauses import INBOX, Pauses
 from gateway.rpc.windows import Window
 
@@ -130,7 +130,7 @@ class InboxService(inbox_service_pb2_grpc.InboxServiceServicer):
         reception = _reception(form, request.name)
         form.check()
         entry = await self._receptions.get(reception)
-        if entry is None or not await serves(self._directory, self._callers.vendor(context), entry.recipient.id):
+        if entry is None or not await self._directory.serves(self._callers.vendor(context), entry.recipient.id):
             raise GatewayError(ErrorCode.DOCUMENT_UNKNOWN, name=request.name)
         return received_document_out(entry, with_lease=False)
 

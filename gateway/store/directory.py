@@ -139,12 +139,11 @@ class SqlDirectory(Directory):
 
     async def may_act(self, vendor: VendorId, agency: AgencyId) -> bool:
         """See Directory."""
-        held = sa.select(mandates.c.agency).where(mandates.c.vendor == vendor, mandates.c.agency == agency)
+        return await self._mandated(mandates.c.vendor == vendor, mandates.c.agency == agency)
 
-        async def work(conn: AsyncConnection) -> bool:
-            return (await conn.execute(held)).first() is not None
-
-        return await self._database.read(work)
+    async def serves(self, vendor: VendorId, agency: AgencyId) -> bool:
+        """See Directory."""
+        return await self._mandated(mandates.c.vendor == vendor, mandates.c.agency == agency, mandates.c.serves)
 
     async def served(self, agencies: Collection[AgencyId]) -> Mapping[AgencyId, VendorId]:
         """See Directory."""
@@ -156,6 +155,14 @@ class SqlDirectory(Directory):
                 held = await conn.execute(who.where(mandates.c.agency.in_(batch), mandates.c.serves))
                 found.update((AgencyId(row.agency), VendorId(row.vendor)) for row in held)
             return found
+
+        return await self._database.read(work)
+
+    async def _mandated(self, *conditions: sa.ColumnElement[bool]) -> bool:
+        held = sa.select(mandates.c.agency).where(*conditions)
+
+        async def work(conn: AsyncConnection) -> bool:
+            return (await conn.execute(held)).first() is not None
 
         return await self._database.read(work)
 

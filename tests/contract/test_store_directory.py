@@ -110,6 +110,8 @@ async def test_mandates_say_who_serves_and_who_may_act(world):
     assert await directory.served(ids) == {ids[0]: VENDOR_A, ids[1]: VENDOR_B}
     assert await directory.may_act(VENDOR_B, world.id(SENDER))
     assert not await directory.may_act(VENDOR_A, world.id(RECIPIENT))
+    assert await directory.serves(VENDOR_A, ids[0])
+    assert not await directory.serves(VENDOR_B, ids[0]), "may act, does not receive"
     await directory.set_mandates([Mandate(vendor=VENDOR_B, agency=world.id(SENDER), serves=True)])
     assert await directory.served(ids) == {ids[0]: VENDOR_B}
     assert not await directory.may_act(VENDOR_A, world.id(SENDER))
