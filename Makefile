@@ -11,7 +11,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links
 
-.PHONY: help install demo sandbox test coverage lint generate verify helm lock image-deps image-app image-state clean
+.PHONY: help install demo sandbox test coverage fuzz lint generate verify helm lock image-deps image-app image-state clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: install helm ## all tests, two at a time
 coverage: install helm ## all tests, with the branches they reach
 	$(BIN)/python -m pytest -n 2 --dist loadscope -p pytest_cov --cov --cov-report=term:skip-covered $(ARGS)
 
+fuzz: install ## mutated packets against reader, checker and writer; ARGS="--seconds 30 --seed 7"
+	@$(BIN)/python -m tests.fuzz.run $(ARGS)
+
 lint: install ## style, types, import rules, contract style
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -44,7 +47,7 @@ lint: install ## style, types, import rules, contract style
 	$(BIN)/lint-imports
 	$(BIN)/buf lint
 
-generate: install ## write gateway/pb from proto/, and docs/reference from the code
+generate: install ## write gateway/pb from proto/; pages and schemas of docs from the code
 	$(BIN)/python proto/generate.py
 	$(BIN)/python docs/generate.py
 

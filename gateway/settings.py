@@ -143,6 +143,28 @@ class AxisSettings(Section):
         description="Roots whose units this account receives for, by current code.",
     )
     ca_file: Path | None = Field(default=None, description="PEM authorities for an https endpoint; none = system's.")
+    dialect: Literal["national", "dotnet", "bkav"] = Field(
+        default="national",
+        description="Form of packets: national Java SDK, .NET SDK, Bkav's axis. The next six change single habits.",
+    )
+    status_container: Literal["MessageHeader", "Status"] | None = Field(
+        default=None,
+        description="Element that holds a status.",
+    )
+    zip_rule: bool | None = Field(
+        default=None,
+        description="Files other than pdf, doc, docx and zip travel alone in a ZIP.",
+    )
+    type_practice: Literal["as_given", "sdk", "list_number"] | None = Field(
+        default=None,
+        description="Type and TypeDetail: as the vendor gave them, 1 and 0, or the list's number as Type.",
+    )
+    additions: bool | None = Field(default=None, description="Elements of the national SDK's own are written.")
+    receiver_added: Annotated[int, Field(ge=0, le=1)] | None = Field(
+        default=None,
+        description="The ReceiverType that means added.",
+    )
+    priority_five_is_normal: bool | None = Field(default=None, description="A received Priority 5 means 0.")
     hash_form: Literal["short", "padded"] = Field(default="short", description="Form of hash-file, axis quirk.")
     fetch: Literal["download", "get"] = Field(default="download", description="downloadEdoc or getEdoc.")
     sent_list: Literal["by_docid", "by_sender"] = Field(

@@ -1,12 +1,15 @@
 """Settings to the plain values that each part takes; nothing is decided here."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from gateway import xmlsafe
 from gateway.adapters.http import Timeouts
 from gateway.adapters.vxp.config import FetchBy, HashForm, SentList, VxpAccount
 from gateway.domain import rules
 from gateway.domain.backoff import Backoff
+from gateway.domain.dialect import DIALECTS, Dialect, StatusContainer, TypePractice
 from gateway.domain.ids import AccountName, OrganId, VendorId
 from gateway.domain.mandate import VendorSystem
 from gateway.domain.signing import AlteredRule, SignaturePolicy, SubmitRule
@@ -89,8 +92,22 @@ def account_policy(name: str, axis: AxisSettings, limits: LimitSettings) -> Acco
         packet_limit=_packet_limit(axis, limits),
         recipients_per_message=axis.recipients_per_message,
         settling_time=timedelta(seconds=axis.settling_seconds),
+        dialect=dialect(axis),
         on_unknown=OnUnknown(axis.on_unknown),
     )
+
+
+def dialect(axis: AxisSettings) -> Dialect:
+    """How the peer wants its packets: a preset, and what the account says otherwise."""
+    said: dict[str, Any] = {
+        "status_container": axis.status_container and StatusContainer(axis.status_container),
+        "zip_rule": axis.zip_rule,
+        "type_practice": axis.type_practice and TypePractice(axis.type_practice),
+        "additions": axis.additions,
+        "receiver_added": axis.receiver_added,
+        "priority_five_is_normal": axis.priority_five_is_normal,
+    }
+    return replace(DIALECTS[axis.dialect], **{name: value for name, value in said.items() if value is not None})
 
 
 def _packet_limit(axis: AxisSettings, limits: LimitSettings) -> int:

@@ -75,7 +75,11 @@ async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:
         blobs=blobs,
         store=store,
         signatures=await _signatures(settings.signatures, blobs, metrics, stack),
-        translator=EdxmlTranslator(blobs=blobs, limits=configs.packet_limits(settings.limits)),
+        translator=EdxmlTranslator(
+            blobs=blobs,
+            limits=configs.packet_limits(settings.limits),
+            dialect=configs.dialect(axis_settings),
+        ),
         axis=axis,
         account=configs.account_policy(name, axis_settings, settings.limits),
         vendors=configs.vendor_systems(settings),

@@ -233,6 +233,7 @@ def _rpc_server(settings: Settings, parts: Parts) -> RpcServer:
         blob_index=parts.store.blobs,
         blobs=parts.blobs,
         signatures=parts.signatures,
+        translator=parts.translator,
         account=parts.account,
         signature_policy=configs.signature_policy(settings),
         limits=configs.document_limits(settings.limits),
@@ -244,6 +245,7 @@ def _rpc_server(settings: Settings, parts: Parts) -> RpcServer:
         receptions=parts.store.receptions,
         directory=parts.store.directory,
         receipt=configs.receipt_at(settings),
+        dialect=parts.account.dialect,
         clock=parts.clock,
         wakeups=parts.wakeups,
     )

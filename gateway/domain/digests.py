@@ -36,7 +36,18 @@ def submission_digest(document: Document) -> Digest:
 def request_digest(agency: Agency, document: Document) -> Digest:
     """The request as it came; what the server fills in (sizes, verdicts, trace) is left out."""
     bare = tuple(replace(a, size=_NO_SIZE, verdict=None) for a in document.attachments)
-    return _digest({"agency": agency.id, "document": asdict(replace(document, attachments=bare, trace=()))})
+    asked = without_empty(asdict(replace(document, attachments=bare, trace=())))
+    return _digest({"agency": agency.id, "document": asked})
+
+
+def without_empty(value: object) -> object:
+    """Absent and empty are one: a request asked again after an upgrade that knows more fields is the same request."""
+    if isinstance(value, dict):
+        kept = {key: without_empty(each) for key, each in value.items()}
+        return {key: each for key, each in kept.items() if each is not False and each not in ("", None, (), {})}
+    if isinstance(value, tuple):
+        return tuple(without_empty(each) for each in value)
+    return value
 
 
 def _content(document: Document) -> Mapping[str, object]:

@@ -9,7 +9,7 @@ from gateway.domain.verdict import SignatureVerdict
 
 
 class BusinessType(IntEnum):
-    """Element BussinessDocType: what the packet asks of the receiver."""
+    """Element BussinessDocType: what the packet asks of the receiver. Fields hold a plain int, as for Priority."""
 
     NEW = 0
     RECALL = 1
@@ -95,6 +95,10 @@ class StaffInfo:
     staff: str = ""
     mobile: str = ""
     email: str = ""
+    department_id: str = ""
+    """Addition of the national SDK."""
+    staff_id: str = ""
+    """Addition of the national SDK."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,12 @@ class OtherInfo:
     page_amount: int = 0
     """0 = absent."""
     appendixes: tuple[str, ...] = ()
+    direction: bool = False
+    """Addition of the national SDK."""
+    reply_fors: tuple[str, ...] = ()
+    """Addition of the national SDK."""
+    reference_codes: tuple[str, ...] = ()
+    """Addition of the national SDK."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +173,10 @@ class Attachment:
     description: str = ""
     verdict: SignatureVerdict | None = None
     """None until checked, and for files that are not PDF."""
+    field_name: str = ""
+    """Addition of the national SDK, as the next two; says nothing about the bytes."""
+    mime_type: str = ""
+    format: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +194,7 @@ class Document:
     """None only in received packets that name none."""
     subject: str
     document_type: DocumentType = DocumentType()
-    business_type: BusinessType = BusinessType.NEW
+    business_type: int = BusinessType.NEW
     content: str = ""
     signer_info: SignerInfo = SignerInfo()
     due_date: date | None = None
@@ -188,6 +202,10 @@ class Document:
     other_info: OtherInfo = OtherInfo()
     response_for: tuple[ResponseFor, ...] = ()
     steering_type: int | None = None
+    application_type: str = ""
+    """Addition of the national SDK."""
+    task_codes: tuple[str, ...] = ()
+    """Tasks answered, elements ResponseForTask/TaskCode; an addition of the national SDK."""
     business: Business = Business()
     trace: tuple[TraceHeader, ...] = ()
     attachments: tuple[Attachment, ...] = ()

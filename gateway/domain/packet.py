@@ -117,6 +117,25 @@ class PacketDefect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContentSpan:
+    """Bytes `offset` to `offset + length` of a raw packet say what `part` says, so far as the reader can tell."""
+
+    offset: int
+    length: int
+    part: EncodedPart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitPacket:
+    """A raw packet kept without the contents that are stored anyway; the parts together are its bytes exactly."""
+
+    skeleton: StoredObject
+    """Everything between the contents, one after another."""
+    spans: tuple[ContentSpan, ...]
+    """In order of their offset."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnpackedDocument:
     """A document as read, its attachments stored, nothing about it verified."""
 
@@ -124,6 +143,8 @@ class UnpackedDocument:
     objects: tuple[StoredObject, ...]
     """One per attachment, same order."""
     warnings: tuple[PacketWarning, ...]
+    spans: tuple[ContentSpan, ...] = ()
+    """Where the packet's bytes can be had from `objects` again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

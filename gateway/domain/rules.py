@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from gateway.domain.agency import code_key, is_hub
+from gateway.domain.dialect import Dialect
 from gateway.domain.document import (
     Attachment,
     AttachmentRole,
@@ -23,17 +24,18 @@ from gateway.domain.document import (
     SteeringType,
 )
 from gateway.domain.errors import FieldViolation
+from gateway.domain.lengths import LENGTHS
 from gateway.domain.packet import PacketWarning
 from gateway.domain.vntime import edxml_date
 
 LEGAL_LENGTH_EXCEEDED = "LEGAL_LENGTH_EXCEEDED"
 """Warning: longer than ND 30/2020, Appendix VI allows, yet carried (law-and-load 1, rule 18)."""
 
-NAME_LIMIT = 200
+NAME_LIMIT = LENGTHS["Organization.organ_name"].technical
 """Characters of an agency's name as printed."""
 
-STATUS_TEXT_LIMIT = 1000
-"""Characters of a status's Description."""
+STATUS_TEXT_LIMIT = LENGTHS["StatusReport.description"].technical
+"""Characters of a status's Description, whatever the peer."""
 
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot carry."""
@@ -54,43 +56,63 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Text:
-    """One text field with its limits in characters; `legal` 0 = the decree names none."""
+    """One text field; `field` is its key in LENGTHS."""
 
     path: str
     value: str
-    limit: int
-    legal: int = 0
+    field: str
     required: bool = False
 
 
 def check(
-    document: Document, *, today: date, limits: Limits
+    document: Document, *, today: date, limits: Limits, dialect: Dialect
 ) -> tuple[tuple[FieldViolation, ...], tuple[PacketWarning, ...]]:
     """Everything wrong with a completed submission, and everything that merely exceeds the decree's lengths.
 
     `document` has its sender and recipients resolved to current codes and its document_id filled in. `today` is the
-    civil day in Vietnam. Paths are those of the contract.
+    civil day in Vietnam; `dialect` is that of the peer it goes to. Paths are those of the contract.
     """
     texts = tuple(_texts(document))
     violations = (
-        *(v for text in texts for v in _judge_text(text)),
+        *(v for text in texts for v in _judge_required(text)),
+        *(v for text in texts for v in _judge_text(text, dialect)),
         *_judge_kind(document),
         *_judge_dates(document, today),
-        *_judge_numbers(document),
-        *_judge_lists(document, limits),
+        *_judge_values(document),
+        *_judge_lists(document, limits, attachments=1),
         *_judge_recipients(document.to),
         *_judge_attachments(document.attachments),
-        *_judge_secrecy(document.other_info.sphere_of_promulgation),
     )
-    return violations, tuple(_warnings(document, texts))
+    return violations, tuple(_warnings(document, texts, dialect))
+
+
+def check_writable(
+    document: Document, *, limits: Limits, dialect: Dialect
+) -> tuple[tuple[FieldViolation, ...], tuple[PacketWarning, ...]]:
+    """What keeps a document from being written as a packet at all, of any business type; otherwise as `check`.
+
+    Elements that the standard requires may be missing: whoever builds a packet by hand may want just that.
+    """
+    texts = tuple(_texts(document))
+    violations = (
+        *(v for text in texts for v in _judge_text(text, dialect)),
+        *_judge_values(document),
+        *_judge_lists(document, limits, attachments=0),
+        *_judge_attachments(document.attachments),
+    )
+    return violations, tuple(_warnings(document, texts, dialect))
 
 
 def check_status_text(
-    *, path: str, text: str, required: bool, staff: StaffInfo, staff_path: str = "staff_info"
+    *, path: str, text: str, required: bool, staff: StaffInfo, staff_path: str = "staff_info", dialect: Dialect
 ) -> tuple[FieldViolation, ...]:
-    """What is wrong with the words of a refusal or status report; at most 1,000 characters of text."""
-    fields = (_Text(path=path, value=text, limit=STATUS_TEXT_LIMIT, required=required), *_staff(staff_path, staff))
-    return tuple(v for field in fields for v in _judge_text(field))
+    """What is wrong with the words of a refusal or status report to a peer of this dialect."""
+    described = _Text(path=path, value=text, field="StatusReport.description", required=required)
+    fields = (described, *_staff(staff_path, staff))
+    return (
+        *(v for field in fields for v in _judge_required(field)),
+        *(v for field in fields for v in _judge_text(field, dialect)),
+    )
 
 
 def default_document_id(document: Document) -> str:
@@ -105,95 +127,81 @@ def compose_document_id(sender: str, promulgated: date, code: str) -> str:
     return f"{sender},{edxml_date(promulgated)},{code}"
 
 
+_REQUIRED = frozenset(
+    {
+        *("Organization.organ_id", "Document.code_number", "Document.code_notation", "Document.promulgation_place"),
+        *("DocumentType.type_name", "Document.subject", "SignerInfo.full_name", "Attachment.attachment_name"),
+    },
+)
+
+
+def _fields(path: str, value: object, *fields: str) -> Iterator[_Text]:
+    """Text fields of one message; the contract's message is named by the key, the attribute is the field."""
+    for field in fields:
+        name = field.partition(".")[2]
+        attribute = "name" if field == "Attachment.attachment_name" else name
+        found = getattr(value, attribute)
+        required = field in _REQUIRED
+        if isinstance(found, str):
+            yield _Text(path=f"{path}.{name}", value=found, field=field, required=required)
+        else:
+            for i, each in enumerate(found):
+                yield _Text(path=f"{path}.{name}[{i}]", value=each, field=field, required=required)
+
+
+def _of(message: str) -> tuple[str, ...]:
+    return tuple(field for field in LENGTHS if field.startswith(f"{message}."))
+
+
+_ORGANIZATION = _of("Organization")
+_STAFF = _of("StaffInfo")
+_DOCUMENT = _of("Document")
+_SIGNER = _of("SignerInfo")
+_OTHER = _of("OtherInfo")
+_RESPONSE_FOR = _of("ResponseFor")
+_BUSINESS = _of("Business")
+_RECEIVER = _of("ReceiverChange")
+_REPLACEMENT = _of("ReplacementInfo")
+_ATTACHMENT = _of("Attachment")
+
+
 def _texts(document: Document) -> Iterator[_Text]:
-    yield from _organization("document.from", document.sender)
+    yield from _fields("document.from", document.sender, *_ORGANIZATION)
     for i, organization in enumerate(document.to):
-        yield from _organization(f"document.to[{i}]", organization)
-    yield from (
-        _Text(path="document.document_id", value=document.document_id, limit=200),
-        _Text(path="document.code_number", value=document.code_number, limit=50, legal=11, required=True),
-        _Text(path="document.code_notation", value=document.code_notation, limit=50, legal=30, required=True),
-        _Text(path="document.promulgation_place", value=document.promulgation_place, limit=50, required=True),
-        _Text(
-            path="document.document_type.type_name",
-            value=document.document_type.type_name,
-            limit=250,
-            legal=100,
-            required=True,
-        ),
-        _Text(path="document.subject", value=document.subject, limit=500, required=True),
-        _Text(path="document.content", value=document.content, limit=500),
-    )
-    yield from _signer_and_remarks(document)
-    yield from _references(document)
+        yield from _fields(f"document.to[{i}]", organization, *_ORGANIZATION)
+    yield from _fields("document", document, *_DOCUMENT)
+    yield from _fields("document.document_type", document.document_type, "DocumentType.type_name")
+    yield from _fields("document.signer_info", document.signer_info, *_SIGNER)
+    yield from _fields("document.other_info", document.other_info, *_OTHER)
+    for i, reference in enumerate(document.response_for):
+        yield from _fields(f"document.response_for[{i}]", reference, *_RESPONSE_FOR)
+    business = document.business
+    yield from _fields("document.business", business, *_BUSINESS)
+    yield from _staff("document.business.staff_info", business.staff_info)
+    for i, change in enumerate(business.receivers):
+        yield from _fields(f"document.business.receivers[{i}]", change, *_RECEIVER)
+    for i, replaced in enumerate(business.replacements):
+        yield from _fields(f"document.business.replacements[{i}]", replaced, *_REPLACEMENT)
     for i, attachment in enumerate(document.attachments):
-        path = f"document.attachments[{i}]"
-        yield _Text(path=f"{path}.attachment_name", value=attachment.name, limit=500, required=True)
-        yield _Text(path=f"{path}.media_type", value=attachment.media_type, limit=255)
-        yield _Text(path=f"{path}.description", value=attachment.description, limit=500)
-
-
-def _organization(path: str, organization: Organization) -> Iterator[_Text]:
-    yield _Text(path=f"{path}.organ_id", value=organization.organ_id, limit=35, legal=13, required=True)
-    for name, limit in (
-        ("organ_name", NAME_LIMIT),
-        ("organization_in_charge", 200),
-        ("organ_add", 250),
-        ("email", 100),
-        ("telephone", 50),
-        ("fax", 50),
-        ("website", 100),
-    ):
-        value = getattr(organization, name)
-        if value:
-            yield _Text(path=f"{path}.{name}", value=value, limit=limit)
+        yield from _fields(f"document.attachments[{i}]", attachment, *_ATTACHMENT)
 
 
 def _staff(path: str, staff: StaffInfo) -> Iterator[_Text]:
-    for name, limit in (("department", 300), ("staff", 300), ("mobile", 100), ("email", 100)):
-        yield _Text(path=f"{path}.{name}", value=getattr(staff, name), limit=limit)
+    yield from _fields(path, staff, *_STAFF)
 
 
-def _signer_and_remarks(document: Document) -> Iterator[_Text]:
-    signer, other = document.signer_info, document.other_info
-    yield _Text(path="document.signer_info.competence", value=signer.competence, limit=100)
-    yield _Text(path="document.signer_info.position", value=signer.position, limit=100)
-    yield _Text(path="document.signer_info.full_name", value=signer.full_name, limit=255, legal=50, required=True)
-    yield _Text(path="document.other_info.sphere_of_promulgation", value=other.sphere_of_promulgation, limit=100)
-    yield _Text(path="document.other_info.typer_notation", value=other.typer_notation, limit=10)
-    for i, title in enumerate(other.appendixes):
-        yield _Text(path=f"document.other_info.appendixes[{i}]", value=title, limit=250)
-    for i, place in enumerate(document.to_places):
-        yield _Text(path=f"document.to_places[{i}]", value=place, limit=150)
-
-
-def _references(document: Document) -> Iterator[_Text]:
-    for i, reference in enumerate(document.response_for):
-        path = f"document.response_for[{i}]"
-        yield _Text(path=f"{path}.organ_id", value=reference.organ_id, limit=35)
-        yield _Text(path=f"{path}.code", value=reference.code, limit=100)
-        yield _Text(path=f"{path}.document_id", value=reference.document_id, limit=200)
-    business = document.business
-    yield _Text(path="document.business.reason", value=business.reason, limit=500)
-    yield _Text(path="document.business.document_id", value=business.document_id, limit=200)
-    yield from _staff("document.business.staff_info", business.staff_info)
-    for i, change in enumerate(business.receivers):
-        yield _Text(path=f"document.business.receivers[{i}].organ_id", value=change.organ_id, limit=35)
-    for i, replaced in enumerate(business.replacements):
-        path = f"document.business.replacements[{i}]"
-        yield _Text(path=f"{path}.document_id", value=replaced.document_id, limit=200)
-        for j, code in enumerate(replaced.organ_ids):
-            yield _Text(path=f"{path}.organ_ids[{j}]", value=code, limit=35)
-
-
-def _judge_text(text: _Text) -> Iterator[FieldViolation]:
+def _judge_required(text: _Text) -> Iterator[FieldViolation]:
     if text.required and not text.value.strip():
         yield FieldViolation(path=text.path, en="required", vi="Bắt buộc nhập.")
-    if len(text.value) > text.limit:
+
+
+def _judge_text(text: _Text, dialect: Dialect) -> Iterator[FieldViolation]:
+    limit = dialect.limit(text.field)
+    if len(text.value) > limit:
         yield FieldViolation(
             path=text.path,
-            en=f"at most {text.limit} characters, found {len(text.value)}",
-            vi=f"Tối đa {text.limit} ký tự, hiện có {len(text.value)}.",
+            en=f"at most {limit} characters, found {len(text.value)}",
+            vi=f"Tối đa {limit} ký tự, hiện có {len(text.value)}.",
         )
     found = NOT_IN_XML.search(text.value)
     if found:
@@ -208,9 +216,13 @@ def _judge_kind(document: Document) -> Iterator[FieldViolation]:
     if document.business_type != BusinessType.NEW:
         yield FieldViolation(
             path="document.business_type",
-            en=f"{document.business_type.name} is not offered by SubmitDocument, which takes new documents only",
+            en=f"{_name_of(document.business_type)} is not offered by SubmitDocument, which takes new documents only",
             vi="SubmitDocument chỉ nhận văn bản mới; thu hồi, cập nhật, thay thế không thực hiện qua phương thức này.",
         )
+
+
+def _name_of(kind: int) -> str:
+    return BusinessType(kind).name if kind in list(BusinessType) else str(kind)
 
 
 def _judge_dates(document: Document, today: date) -> Iterator[FieldViolation]:
@@ -225,7 +237,7 @@ def _judge_dates(document: Document, today: date) -> Iterator[FieldViolation]:
         )
 
 
-def _judge_numbers(document: Document) -> Iterator[FieldViolation]:
+def _judge_values(document: Document) -> Iterator[FieldViolation]:
     kind, other = document.document_type, document.other_info
     for path, value in (
         ("document.document_type.type", kind.type),
@@ -244,6 +256,7 @@ def _judge_numbers(document: Document) -> Iterator[FieldViolation]:
     for i, change in enumerate(document.business.receivers):
         if change.receiver_type not in (0, 1):
             yield _unknown_value(f"document.business.receivers[{i}].receiver_type", change.receiver_type)
+    yield from _judge_secrecy(document.other_info.sphere_of_promulgation)
 
 
 def _unknown_value(path: str, value: int) -> FieldViolation:
@@ -252,13 +265,17 @@ def _unknown_value(path: str, value: int) -> FieldViolation:
     )
 
 
-def _judge_lists(document: Document, limits: Limits) -> Iterator[FieldViolation]:
+def _judge_lists(document: Document, limits: Limits, *, attachments: int) -> Iterator[FieldViolation]:
+    """`attachments` is the least number of them."""
     for path, count, least, most in (
         ("document.to", len(document.to), 1, limits.recipients),
-        ("document.attachments", len(document.attachments), 1, limits.attachments),
+        ("document.attachments", len(document.attachments), attachments, limits.attachments),
         ("document.response_for", len(document.response_for), 0, 100),
         ("document.to_places", len(document.to_places), 0, 200),
+        ("document.task_codes", len(document.task_codes), 0, 100),
         ("document.other_info.appendixes", len(document.other_info.appendixes), 0, 200),
+        ("document.other_info.reply_fors", len(document.other_info.reply_fors), 0, 100),
+        ("document.other_info.reference_codes", len(document.other_info.reference_codes), 0, 100),
     ):
         if not least <= count <= most:
             yield FieldViolation(
@@ -313,13 +330,14 @@ def _judge_secrecy(sphere: str) -> Iterator[FieldViolation]:
         )
 
 
-def _warnings(document: Document, texts: Sequence[_Text]) -> Iterator[PacketWarning]:
+def _warnings(document: Document, texts: Sequence[_Text], dialect: Dialect) -> Iterator[PacketWarning]:
     for text in texts:
-        if text.legal and text.legal < len(text.value) <= text.limit:
+        legal = LENGTHS[text.field].legal
+        if legal and legal < len(text.value) <= dialect.limit(text.field):
             yield PacketWarning(
                 code=LEGAL_LENGTH_EXCEEDED,
                 path=text.path,
-                message=f"{len(text.value)} characters; Decree 30/2020 allows {text.legal}",
+                message=f"{len(text.value)} characters; Decree 30/2020 allows {legal}",
             )
     if _LEGAL_PAGES < document.other_info.page_amount <= _SHORT:
         yield PacketWarning(

@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from gateway.domain.backoff import Backoff
+from gateway.domain.dialect import Dialect
 from gateway.domain.ids import AccountName, OrganId
 
 
@@ -41,6 +42,8 @@ class AccountPolicy:
     """Recipients that share one packet."""
     settling_time: timedelta
     """How long the axis's list of sent items may lag: before it ended, a missing entry proves nothing."""
+    dialect: Dialect
+    """How the peer wants its packets; here for its limits."""
     on_unknown: OnUnknown
     """Status packets are resent whatever this says: repeating one is harmless."""
 

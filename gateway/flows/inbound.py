@@ -14,6 +14,7 @@ from gateway.domain.lifecycle import ItemState
 from gateway.domain.outcome import Accepted, Rejected
 from gateway.domain.packet import (
     AxisItem,
+    ContentSpan,
     Misfit,
     PacketDefect,
     Received,
@@ -36,6 +37,7 @@ from gateway.ports import (
     InboundItems,
     SignatureCheck,
     StatusUnplaced,
+    Stored,
     Translator,
     Wakeups,
 )
@@ -138,11 +140,16 @@ class Intake:
             return await self._quarantine(received, _FOR_NOBODY)
         verified = await self._signatures.verify(unpacked, at=self._clock.now())
         refusal = signing.refusal(self._signature_policy, verified.document)[:STATUS_TEXT_LIMIT]
-        return await self._store(received, verified, recipients, refusal)
+        stored = await self._store(received, verified, recipients, refusal)
+        if isinstance(stored, Stored):
+            await self._split(received, unpacked.spans)
+        # Only now: what this reading stored is the same bytes as what is kept, and the parts were tried with it.
+        await self._blobs.discard(stored.redundant)
+        return ItemState.STORED if isinstance(stored, Stored) else ItemState.QUARANTINED
 
     async def _store(
         self, received: Received, verified: VerifiedDocument, recipients: tuple[Agency, ...], refusal: str
-    ) -> ItemState:
+    ) -> Stored | ContentConflict:
         arrival = Arrival(
             account=received.account,
             item=received.item,
@@ -153,10 +160,9 @@ class Intake:
         )
         receipts = self._receipts(verified.document, recipients, refusal)
         stored = await self._items.store(arrival, receipts=receipts, at=self._clock.now())
-        await self._blobs.discard(stored.redundant)
         if isinstance(stored, ContentConflict):
             self._note_quarantine(received, Misfit.CONTENT_CONFLICT, "")
-            return ItemState.QUARANTINED
+            return stored
         if stored.added:
             self._metrics.received.labels(received.account).inc(stored.added)
             self._wakeups.notify("inbox")
@@ -170,7 +176,21 @@ class Intake:
             added=stored.added,
             refused=bool(refusal),
         )
-        return ItemState.STORED
+        return stored
+
+    async def _split(self, received: Received, spans: Sequence[ContentSpan]) -> None:
+        """Keep the packet as parts of what is stored anyway. What goes wrong leaves it whole and changes nothing."""
+        if not spans:
+            return
+        try:
+            parts = await self._translator.split(received, spans)
+            if parts is not None:
+                await self._blobs.discard(await self._items.split(received, parts))
+                return
+            reason = "the parts do not give its bytes"
+        except Exception as error:  # noqa: BLE001 - the document is stored and stays so
+            reason = type(error).__name__
+        _log.warning("packet.not_split", axis_doc_id=received.item.axis_doc_id, reason=reason)
 
     def _receipts(self, document: Document, recipients: Sequence[Agency], refusal: str) -> tuple[StatusReport, ...]:
         if not refusal and self._receipt is not ReceiptAt.STORED:

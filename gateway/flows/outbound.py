@@ -13,7 +13,7 @@ from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.ids import AccountName
 from gateway.domain.lifecycle import MessageState
 from gateway.domain.outcome import CannotTell, Finding, Outcome, Rejected, SentQuery, Unavailable, Uncertain
-from gateway.domain.packet import Draft, PacketKind, Sealed
+from gateway.domain.packet import Draft, PacketDefect, PacketKind, Sealed
 from gateway.domain.vntime import edxml_timestamp
 from gateway.flows.config import AccountPolicy, OnUnknown, OutboundPolicy
 from gateway.flows.settle import MessageFacts, SettlePolicy, resend, settle
@@ -137,7 +137,10 @@ class Outbound:
         self, message: LeasedMessage, account: OutboundAccount, log: structlog.stdlib.BoundLogger
     ) -> Sealed | Rejected | Unavailable:
         try:
-            sealed = await self._translator.seal(self._draft(message, account.policy))
+            draft = self._draft(message, account.policy)
+            if isinstance(draft, PacketDefect):
+                return Rejected(code=draft.code, reason=draft.message)
+            sealed = await self._translator.seal(draft)
         except Exception:
             log.exception("sealing.broke")
             return Unavailable(reason="unexpected error in the gateway before sending; see its log")
@@ -147,7 +150,7 @@ class Outbound:
             return Rejected(code=ErrorCode.PACKET_TOO_LARGE, reason=reason)
         return sealed
 
-    def _draft(self, message: LeasedMessage, account: AccountPolicy) -> Draft:
+    def _draft(self, message: LeasedMessage, account: AccountPolicy) -> Draft | PacketDefect:
         if message.report is not None:
             return self._translator.draft_status(message.report)
         assert message.document is not None

@@ -3,8 +3,9 @@
 import structlog
 
 from gateway.domain import rules
+from gateway.domain.dialect import Dialect
 from gateway.domain.document import StaffInfo
-from gateway.domain.errors import ErrorCode, FieldViolation, GatewayError
+from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.ids import ReceptionId, VendorId
 from gateway.domain.lifecycle import ReceptionState
 from gateway.domain.status import ARRIVED, NOT_AGREED, REFUSED, REPORTABLE
@@ -19,11 +20,20 @@ class InboxFlow(Inbox):
     """Acknowledgements, refusals and reports of the vendor system that serves the recipient now."""
 
     def __init__(
-        self, *, receptions: Receptions, directory: Directory, receipt: ReceiptAt, clock: Clock, wakeups: Wakeups
+        self,
+        *,
+        receptions: Receptions,
+        directory: Directory,
+        receipt: ReceiptAt,
+        dialect: Dialect,
+        clock: Clock,
+        wakeups: Wakeups,
     ) -> None:
+        """`dialect` is that of the peer which statuses go to."""
         self._receptions = receptions
         self._directory = directory
         self._receipt = receipt
+        self._dialect = dialect
         self._clock = clock
         self._wakeups = wakeups
 
@@ -50,11 +60,11 @@ class InboxFlow(Inbox):
     async def refuse(
         self, vendor: VendorId, reception: ReceptionId, ack_id: str, *, reason: str, staff: StaffInfo
     ) -> None:
-        """The agency refuses (từ chối tiếp nhận); QĐ 28/2018, art. 5.4 demands a reason, at most 1,000 characters.
+        """The agency refuses (từ chối tiếp nhận); QĐ 28/2018, art. 5.4 demands a reason.
 
         Raises GatewayError INVALID_FIELD, DOCUMENT_UNKNOWN, LEASE_LOST, ALREADY_ACKNOWLEDGED.
         """
-        _refuse_bad(rules.check_status_text(path="reason", text=reason, required=True, staff=staff))
+        self._check_text("reason", reason, staff, required=True)
         entry = await self._own(vendor, reception)
         now = self._clock.now()
         receipt = report_on(
@@ -86,8 +96,7 @@ class InboxFlow(Inbox):
         if status_code not in REPORTABLE:
             allowed = ", ".join(sorted(REPORTABLE))
             raise GatewayError(ErrorCode.STATUS_NOT_ALLOWED, status=status_code, allowed=allowed)
-        required = status_code == NOT_AGREED
-        _refuse_bad(rules.check_status_text(path="description", text=description, required=required, staff=staff))
+        self._check_text("description", description, staff, required=status_code == NOT_AGREED)
         entry = await self._own(vendor, reception)
         if entry.state is ReceptionState.REFUSED:
             raise GatewayError(ErrorCode.ALREADY_REFUSED)
@@ -111,13 +120,15 @@ class InboxFlow(Inbox):
             self._wakeups.notify("outbox")
         return not added
 
+    def _check_text(self, path: str, text: str, staff: StaffInfo, *, required: bool) -> None:
+        violations = rules.check_status_text(
+            path=path, text=text, required=required, staff=staff, dialect=self._dialect
+        )
+        if violations:
+            raise GatewayError(ErrorCode.INVALID_FIELD, violations=violations)
+
     async def _own(self, vendor: VendorId, reception: ReceptionId) -> ReceivedEntry:
         entry = await self._receptions.get(reception)
         if entry is None or not await self._directory.serves(vendor, entry.recipient.id):
             raise GatewayError(ErrorCode.DOCUMENT_UNKNOWN, name=f"receivedDocuments/{reception}")
         return entry
-
-
-def _refuse_bad(violations: tuple[FieldViolation, ...]) -> None:
-    if violations:
-        raise GatewayError(ErrorCode.INVALID_FIELD, violations=violations)

@@ -1,18 +1,20 @@
 """Takes a document over from a vendor system: complete, check, make durable; refuse with everything to be mended."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
 from gateway.domain import rules, signing
 from gateway.domain.agency import Agency
 from gateway.domain.digests import request_digest, submission_digest
-from gateway.domain.document import Attachment, Document, Organization, Priority
+from gateway.domain.document import Attachment, Document, Organization, Priority, TraceHeader
 from gateway.domain.errors import ErrorCode, FieldViolation, GatewayError
 from gateway.domain.ids import Digest, DocumentUid
-from gateway.domain.packet import PacketWarning, StoredObject
-from gateway.domain.vntime import vietnam_date
+from gateway.domain.packet import Draft, PacketWarning, StoredObject
+from gateway.domain.vntime import edxml_timestamp, vietnam_date
 from gateway.flows.config import AccountPolicy
 from gateway.observability.metrics import Metrics
 from gateway.ports import (
@@ -30,14 +32,11 @@ from gateway.ports import (
     SubmissionResult,
     Submissions,
     Taken,
+    Translator,
     Wakeups,
 )
 
 _log = structlog.get_logger()
-
-_HEADER_BYTES = 16 * 1024
-_PER_ATTACHMENT = 2 * 1024
-_PER_RECIPIENT = 1024
 
 
 class SubmissionFlow(Submissions):
@@ -55,6 +54,7 @@ class SubmissionFlow(Submissions):
         blob_index: BlobIndex,
         blobs: Blobs,
         signatures: SignatureCheck,
+        translator: Translator,
         account: AccountPolicy,
         signature_policy: signing.SignaturePolicy,
         limits: rules.Limits,
@@ -67,6 +67,7 @@ class SubmissionFlow(Submissions):
         self._blob_index = blob_index
         self._blobs = blobs
         self._signatures = signatures
+        self._translator = translator
         self._account = account
         self._signature_policy = signature_policy
         self._limits = limits
@@ -112,12 +113,15 @@ class SubmissionFlow(Submissions):
         """The document as it will be sent, its objects, and what should be mended in it."""
         now = self._clock.now()
         document = await self._complete(submission)
-        violations, warnings = rules.check(document, today=vietnam_date(now), limits=self._limits)
+        violations, warnings = rules.check(
+            document, today=vietnam_date(now), limits=self._limits, dialect=self._account.dialect
+        )
         if violations:
             raise GatewayError(ErrorCode.INVALID_FIELD, violations=violations)
         objects = await self._objects(submission, document.attachments)
         sized = [replace(a, size=o.size) for a, o in zip(document.attachments, objects, strict=True)]
-        self._check_size(document, sized)
+        document = replace(document, attachments=tuple(sized))
+        await self._check_size(document, objects, at=now)
         verdicts = await self._signatures.check(objects, at=now)
         judged = tuple(replace(a, verdict=verdict) for a, verdict in zip(sized, verdicts, strict=True))
         document = replace(document, attachments=judged)
@@ -193,11 +197,29 @@ class SubmissionFlow(Submissions):
             raise GatewayError(ErrorCode.ATTACHMENT_UNKNOWN, violations=violations, attachment=bad[0][1])
         return tuple(known[a.sha256] for a in attachments)
 
-    def _check_size(self, document: Document, attachments: Sequence[Attachment]) -> None:
-        share = min(len(document.to), self._account.recipients_per_message)
-        size = estimated_size(attachments, recipients=share)
-        if size > self._account.packet_limit:
-            raise GatewayError(ErrorCode.PACKET_TOO_LARGE, size=size, limit=self._account.packet_limit)
+    async def _check_size(self, document: Document, objects: Sequence[StoredObject], *, at: datetime) -> None:
+        """Refuse what will not fit: the packet of each share of the recipients is laid out as it will be sent.
+
+        Once the whole document fits in one packet, so does every share of it.
+        """
+        limit, together = self._account.packet_limit, self._account.recipients_per_message
+        if self._packet_length(document, objects, document.to, at) <= limit:
+            return
+        largest = 0
+        for start in range(0, len(document.to), together):
+            share = document.to[start : start + together]
+            largest = max(largest, self._packet_length(document, objects, share, at))
+            await asyncio.sleep(0)  # thousands of shares must not be one long turn
+        if largest > limit:
+            raise GatewayError(ErrorCode.PACKET_TOO_LARGE, size=largest, limit=limit)
+
+    def _packet_length(
+        self, document: Document, objects: Sequence[StoredObject], share: Sequence[Organization], at: datetime
+    ) -> int:
+        hop = TraceHeader(organ_id=self._account.hop, timestamp=edxml_timestamp(at))
+        draft = self._translator.draft_document(document, objects, recipients=share, hop=hop)
+        assert isinstance(draft, Draft)  # a submission has no trace yet, so there is no loop in it
+        return self._translator.length(draft)
 
     async def _accept(
         self,
@@ -251,12 +273,6 @@ class SubmissionFlow(Submissions):
             accepted_at=self._clock.now(),
             deliveries=(),
         )
-
-
-def estimated_size(attachments: Iterable[Attachment], *, recipients: int) -> int:
-    """Bytes of a packet: base64 takes 4 for 3, the rest is allowed for generously; sealing finds the exact length."""
-    encoded = sum(-(-a.size // 3) * 4 + _PER_ATTACHMENT for a in attachments)
-    return encoded + recipients * _PER_RECIPIENT + _HEADER_BYTES
 
 
 def _printed(asked: Organization, agency: Agency) -> Organization:

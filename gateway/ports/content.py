@@ -10,10 +10,12 @@ from typing import Protocol
 from gateway.domain.document import Document, Organization, TraceHeader
 from gateway.domain.ids import ObjectKey
 from gateway.domain.packet import (
+    ContentSpan,
     Draft,
     PacketDefect,
     Received,
     Sealed,
+    SplitPacket,
     StoredObject,
     Unpacked,
     UnpackedDocument,
@@ -81,12 +83,19 @@ class Translator(Protocol):
         *,
         recipients: Sequence[Organization],
         hop: TraceHeader,
-    ) -> Draft:
-        """The packet of a document for these recipients (one message's share); `hop` is the trace entry."""
+    ) -> Draft | PacketDefect:
+        """The packet of a document for these recipients (one message's share); `hop` is the trace entry.
+
+        A defect says why it must not be sent: the hop stands in the document's trace already.
+        """
 
     @abstractmethod
     def draft_status(self, report: StatusReport) -> Draft:
         """The packet of a status; its addressee is report.response_for.organ_id."""
+
+    @abstractmethod
+    def length(self, draft: Draft) -> int:
+        """Exact bytes of the packet, without reading anything."""
 
     @abstractmethod
     async def seal(self, draft: Draft) -> Sealed:
@@ -102,6 +111,17 @@ class Translator(Protocol):
 
         After a PacketDefect nothing written stays behind.
         """
+
+    @abstractmethod
+    async def split(self, received: Received, spans: Sequence[ContentSpan]) -> SplitPacket | None:
+        """The raw packet without these contents, its skeleton stored; None where the parts do not give its digest.
+
+        The bytes that the parts give are digested before it is answered, so that the raw object may then go.
+        """
+
+    @abstractmethod
+    def join(self, split_packet: SplitPacket) -> AsyncIterator[bytes]:
+        """The raw packet again, byte for byte."""
 
 
 class SignatureCheck(Protocol):

@@ -10,7 +10,15 @@ from gateway.domain.agency import Agency
 from gateway.domain.document import Document
 from gateway.domain.ids import AccountName, AgencyId, AxisDocId, Digest, ObjectKey, ReceptionId, VendorId
 from gateway.domain.lifecycle import ItemState, ReceptionState
-from gateway.domain.packet import AxisItem, PacketDefect, PacketWarning, Received, StoredObject, VerifiedDocument
+from gateway.domain.packet import (
+    AxisItem,
+    PacketDefect,
+    PacketWarning,
+    Received,
+    SplitPacket,
+    StoredObject,
+    VerifiedDocument,
+)
 from gateway.domain.status import Event, StatusReport
 from gateway.ports.outbound import RequestReused
 
@@ -80,7 +88,20 @@ class ItemRecord:
     """How far an axis item has come in."""
 
     received: Received
+    """`raw` is the packet until the item is STORED; of a packet that was split it is the skeleton alone."""
     state: ItemState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """A packet as it came in, and how it is kept."""
+
+    digest: Digest
+    """Of the packet's own bytes."""
+    size: int
+    """Of the packet, bytes."""
+    kept: StoredObject | SplitPacket
+    """Whole, or as the parts that give it."""
 
 
 class InboundItems(Protocol):
@@ -107,6 +128,19 @@ class InboundItems(Protocol):
         It also puts `receipts` (status 01 when the setting says stored, 02 on refusal) into the outbox, for new
         receptions only.
         """
+
+    @abstractmethod
+    async def split(self, received: Received, parts: SplitPacket) -> tuple[ObjectKey, ...]:
+        """Keep a stored item's packet as these parts of it from now on, in one transaction; keys to discard.
+
+        Among the keys is the whole packet's if nothing else refers to it. The contents are the objects kept under their
+        digests, whatever keys `parts` names. The packet stays whole, and the skeleton is to be discarded, where `parts`
+        are not of the packet on record, a content is not kept, or the packet was split before.
+        """
+
+    @abstractmethod
+    async def original(self, account: AccountName, axis_doc_id: AxisDocId) -> Original | None:
+        """How the packet of an item is kept; None for an unknown item."""
 
     @abstractmethod
     async def place_status(

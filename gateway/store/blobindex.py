@@ -19,11 +19,18 @@ from gateway.store.tables import (
     blobs,
     documents,
     inbound_attachments,
+    packet_parts,
     receptions,
     uploads,
 )
 
-_REFERENCES = (attachments.c.sha256, inbound_attachments.c.sha256, axis_items.c.raw, uploads.c.sha256)
+_REFERENCES = (
+    attachments.c.sha256,
+    inbound_attachments.c.sha256,
+    axis_items.c.raw,
+    packet_parts.c.sha256,
+    uploads.c.sha256,
+)
 """Every column that keeps an object alive."""
 
 _STORED = sa.select(blobs.c.sha256, blobs.c.size, blobs.c.object_key)
@@ -127,6 +134,16 @@ async def redundant(conn: AsyncConnection, objects: Iterable[StoredObject]) -> t
     return tuple(key for key in keys if key not in held)
 
 
+async def forget(conn: AsyncConnection, digests: Iterable[str]) -> tuple[ObjectKey, ...]:
+    """Delete the rows of those objects that nothing refers to; their keys."""
+    keys: list[ObjectKey] = []
+    for batch in batches(digests):
+        bare = [~sa.exists().where(column == blobs.c.sha256) for column in _REFERENCES]
+        gone = sa.delete(blobs).where(blobs.c.sha256.in_(batch), *bare).returning(blobs.c.object_key)
+        keys.extend(ObjectKey(key) for key in await conn.scalars(gone))
+    return tuple(keys)
+
+
 async def _sweep(conn: AsyncConnection, before: datetime, limit: int) -> tuple[ObjectKey, ...] | None:
     """One transaction's share; None when no upload is expired any more."""
     over = sa.select(uploads.c.vendor, uploads.c.sha256).where(uploads.c.expires_at < before)
@@ -135,9 +152,4 @@ async def _sweep(conn: AsyncConnection, before: datetime, limit: int) -> tuple[O
         return None
     gone = sa.delete(uploads).where(uploads.c.vendor == sa.bindparam("v"), uploads.c.sha256 == sa.bindparam("s"))
     await conn.execute(gone, [{"v": row.vendor, "s": row.sha256} for row in expired])
-    keys: list[ObjectKey] = []
-    for batch in batches({row.sha256 for row in expired}):
-        bare = [~sa.exists().where(column == blobs.c.sha256) for column in _REFERENCES]
-        forget = sa.delete(blobs).where(blobs.c.sha256.in_(batch), *bare).returning(blobs.c.object_key)
-        keys.extend(ObjectKey(key) for key in await conn.scalars(forget))
-    return tuple(keys)
+    return await forget(conn, {row.sha256 for row in expired})

@@ -40,6 +40,9 @@ async def read(conn: AsyncConnection, table: sa.Table, owners: Collection[str]) 
         table.c.role,
         table.c.description,
         table.c.verdict,
+        table.c.field_name,
+        table.c.mime_type,
+        table.c.format,
         blobs.c.object_key,
     ).join(blobs, blobs.c.sha256 == table.c.sha256)
     for batch in batches(owners):

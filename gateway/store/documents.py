@@ -194,7 +194,7 @@ async def _insert(conn: AsyncConnection, uid: DocumentUid, acceptance: Acceptanc
         document_id=document.document_id,
         document_key=document_key(document.document_id),
         code_key=code_key(document.code),
-        business_type=document.business_type.value,
+        business_type=int(document.business_type),
         content_digest=acceptance.content_digest,
         header=rows.header_json(document),
         accepted_at=at,

@@ -71,7 +71,7 @@ class Database:
             async with asyncio.timeout(WAIT.total_seconds()):
                 await gate.acquire()
         except TimeoutError as error:
-            raise _unavailable("no free connection") from error
+            raise unavailable("no free connection") from error
         task = asyncio.create_task(self._transaction(engine, gate, work))
         self._running.add(task)
         task.add_done_callback(self._ended)
@@ -80,7 +80,7 @@ class Database:
     async def _transaction(self, engine: AsyncEngine, gate: asyncio.Semaphore, work: Work[T]) -> T:
         try:
             if self._closed:
-                raise _unavailable("closed")
+                raise unavailable("closed")
             with mapped_errors():
                 async with engine.begin() as conn:
                     return await work(conn)
@@ -136,7 +136,7 @@ def mapped_errors() -> Iterator[None]:
     except DBAPIError as error:
         if _is_bug(error):
             raise
-        raise _unavailable(str(error.orig)) from error
+        raise unavailable(str(error.orig)) from error
 
 
 def _is_bug(error: DBAPIError) -> bool:
@@ -146,6 +146,7 @@ def _is_bug(error: DBAPIError) -> bool:
     return isinstance(error, ProgrammingError) if code is None else code & 0xFF in ours
 
 
-def _unavailable(why: str) -> GatewayError:
+def unavailable(why: str) -> GatewayError:
+    """The error for a database that cannot serve now; why goes to the log alone."""
     _log.warning("store.unavailable", reason=why)
     return GatewayError(ErrorCode.STORE_UNAVAILABLE, retry_after=RETRY_AFTER)

@@ -11,18 +11,19 @@ from gateway.domain.agency import Agency, code_key
 from gateway.domain.document import BusinessType
 from gateway.domain.ids import AccountName, AxisDocId, ObjectKey
 from gateway.domain.lifecycle import ITEM_MOVES, ItemState, ReceptionState
-from gateway.domain.packet import Misfit, PacketDefect, Received
+from gateway.domain.packet import Misfit, PacketDefect, Received, SplitPacket
 from gateway.domain.status import StatusReport
 from gateway.ports.inbound import (
     Arrival,
     ContentConflict,
     InboundItems,
     ItemRecord,
+    Original,
     StatusPlaced,
     StatusUnplaced,
     Stored,
 )
-from gateway.store import contents, placing, rows
+from gateway.store import contents, packetparts, placing, rows
 from gateway.store.blobindex import redundant, register
 from gateway.store.engine import Database
 from gateway.store.keys import document_key
@@ -108,6 +109,14 @@ class SqlInboundItems(InboundItems):
         """See InboundItems."""
         return await self._database.write(lambda conn: _store(conn, arrival, receipts, at))
 
+    async def split(self, received: Received, parts: SplitPacket) -> tuple[ObjectKey, ...]:
+        """See InboundItems."""
+        return await self._database.write(lambda conn: packetparts.split(conn, received, parts))
+
+    async def original(self, account: AccountName, axis_doc_id: AxisDocId) -> Original | None:
+        """See InboundItems."""
+        return await self._database.read(lambda conn: packetparts.original(conn, account, axis_doc_id))
+
     async def place_status(
         self, received: Received, report: StatusReport, *, at: datetime
     ) -> StatusPlaced | StatusUnplaced:
@@ -178,9 +187,9 @@ async def _claim(conn: AsyncConnection, arrival: Arrival, at: datetime) -> tuple
     """The row of this very document, and whether it is new; None if the sender's id stands for other content."""
     document = arrival.verified.document
     # Other content under one id is a conflict for a new document that has an id, else simply a further message.
-    unique = document.business_type is BusinessType.NEW and document.document_id.strip()
+    unique = document.business_type == BusinessType.NEW and document.document_id.strip()
     identity = {
-        "business_type": document.business_type.value,
+        "business_type": int(document.business_type),
         "sender_code": code_key(document.sender.organ_id),
         "document_id": document.document_id.strip(),
         "variant": "" if unique else arrival.content_digest,

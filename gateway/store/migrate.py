@@ -8,8 +8,10 @@ from threading import Lock
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from gateway.store.engine import mapped_errors, prepare
+from gateway.store.engine import mapped_errors, prepare, unavailable
 
 _alembic = Lock()
 """Alembic keeps its running migration in module globals."""
@@ -20,10 +22,25 @@ def upgrade(path: Path) -> None:
 
     Raises GatewayError STORE_UNAVAILABLE if the file cannot be used.
     """
-    with _alembic, mapped_errors(), _connection(path) as connection:
+    with _alembic, mapped_errors(), _connection(path, write=True) as connection:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def require_current(path: Path) -> None:
+    """Raise GatewayError STORE_UNAVAILABLE for what `upgrade` would change: no store, or one of an earlier release.
+
+    A later release's schema passes: it leaves this release able to read it.
+    """
+    if not path.is_file():
+        raise unavailable("no such file")
+    with mapped_errors(), _connection(path, write=False) as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    history = ScriptDirectory.from_config(_config())
+    older = {script.revision for script in history.walk_revisions()} - set(history.get_heads())
+    if found is None or found in older:
+        raise unavailable("the schema is an earlier release's; the gateway brings it up to date when it starts")
 
 
 def _config() -> Config:
@@ -33,8 +50,8 @@ def _config() -> Config:
 
 
 @contextmanager
-def _connection(path: Path) -> Iterator[sa.Connection]:
+def _connection(path: Path, *, write: bool) -> Iterator[sa.Connection]:
     engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), poolclass=sa.NullPool, hide_parameters=True)
-    prepare(engine, write=True)
+    prepare(engine, write=write)
     with engine.begin() as connection:
         yield connection

@@ -18,10 +18,19 @@ from gateway.domain.ids import (
     ReceptionId,
 )
 from gateway.domain.lifecycle import DeliveryState, ItemState, MessageState, ReceptionState
-from gateway.domain.packet import AxisItem, PacketKind, PacketWarning, Received, StoredObject
+from gateway.domain.packet import (
+    AxisItem,
+    ContentSpan,
+    EncodedPart,
+    PacketKind,
+    PacketWarning,
+    Received,
+    SplitPacket,
+    StoredObject,
+)
 from gateway.domain.status import DeliveryChange, Event, StatusReport
 from gateway.domain.verdict import SignatureVerdict
-from gateway.ports.inbound import ItemRecord, ReceivedEntry
+from gateway.ports.inbound import ItemRecord, Original, ReceivedEntry
 from gateway.ports.outbound import DeliveryView, LeasedMessage, SentDocument
 from gateway.store.codec import from_json, to_json
 from gateway.store.directorydiff import Alias
@@ -70,6 +79,9 @@ def attachment_row(owner: str, position: int, attachment: Attachment) -> dict[st
         "role": attachment.role.value,
         "description": attachment.description,
         "verdict": None if attachment.verdict is None else to_json(attachment.verdict),
+        "field_name": attachment.field_name,
+        "mime_type": attachment.mime_type,
+        "format": attachment.format,
     }
 
 
@@ -83,6 +95,9 @@ def attachment_of(row: Row) -> Attachment:
         role=AttachmentRole(row.role),
         description=row.description,
         verdict=None if row.verdict is None else from_json(SignatureVerdict, row.verdict),
+        field_name=row.field_name,
+        mime_type=row.mime_type,
+        format=row.format,
     )
 
 
@@ -168,6 +183,34 @@ def item_of(row: Row) -> ItemRecord:
     )
     received = Received(account=AccountName(row.account), item=item, raw=stored_of(row))
     return ItemRecord(received=received, state=ItemState(row.state))
+
+
+def part_row(received: Received, position: int, span: ContentSpan) -> dict[str, Any]:
+    """One content of a split packet."""
+    return {
+        "account": received.account,
+        "axis_doc_id": received.item.axis_doc_id,
+        "position": position,
+        "offset": span.offset,
+        "length": span.length,
+        "sha256": span.part.stored.digest,
+        "zip_entry": span.part.zip_entry,
+    }
+
+
+def part_of(row: Row) -> ContentSpan:
+    """One content of a split packet with its object's columns joined."""
+    part = EncodedPart(stored=stored_of(row), zip_entry=row.zip_entry)
+    return ContentSpan(offset=row.offset, length=row.length, part=part)
+
+
+def original_of(row: Row, parts: Iterable[ContentSpan]) -> Original:
+    """An item's packet, whole or split, with the columns of its object joined."""
+    raw = stored_of(row)
+    if row.packet_sha256 is None:
+        return Original(digest=raw.digest, size=raw.size, kept=raw)
+    kept = SplitPacket(skeleton=raw, spans=tuple(parts))
+    return Original(digest=Digest(row.packet_sha256), size=row.packet_size, kept=kept)
 
 
 def change_row(change: DeliveryChange | StatusReport) -> dict[str, str]:

@@ -10,7 +10,7 @@ from gateway.store.documents import SqlDocuments
 from gateway.store.engine import Database
 from gateway.store.eventlog import SqlEventLog
 from gateway.store.inbox import SqlInboundItems
-from gateway.store.migrate import upgrade
+from gateway.store.migrate import require_current, upgrade
 from gateway.store.outbox import SqlOutboxQueue
 from gateway.store.receptions import SqlReceptions
 
@@ -39,7 +39,20 @@ async def open_store(path: Path) -> Store:
     Raises GatewayError STORE_UNAVAILABLE if the file cannot be used.
     """
     await asyncio.to_thread(upgrade, path)
-    database = Database(path)
+    return _store(Database(path))
+
+
+async def open_beside(path: Path) -> Store:
+    """Open the embedded database as it is, beside a gateway that may be running; only what reads is to be called.
+
+    Nothing is made, locked or migrated. Raises GatewayError STORE_UNAVAILABLE if there is no store, or if its schema is
+    an earlier release's.
+    """
+    await asyncio.to_thread(require_current, path)
+    return _store(Database(path))
+
+
+def _store(database: Database) -> Store:
     return Store(
         database=database,
         directory=SqlDirectory(database),

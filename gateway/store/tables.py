@@ -5,27 +5,9 @@ columns are null exactly while a row is out of its queue, so that partial indice
 `messages.due_at` and `receptions.waiting_since`.
 """
 
-from datetime import UTC, datetime, timedelta
-
 import sqlalchemy as sa
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware instant as microseconds since 1970 UTC; a naive one raises TypeError."""
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Instant to number."""
-        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
-
-    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Number to instant."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
-
+from gateway.store.columns import Instant, added_text, instant, number, refers, text
 
 metadata = sa.MetaData(
     naming_convention={
@@ -37,27 +19,11 @@ metadata = sa.MetaData(
 )
 
 
-def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False)
-
-
-def _number(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=False)
-
-
-def _instant(name: str) -> sa.Column[datetime]:
-    return sa.Column(name, Instant, nullable=False)
-
-
-def _refers(name: str, target: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, sa.ForeignKey(target), nullable=False)
-
-
 meta = sa.Table(
     "meta",
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
-    _text("value"),
+    text("value"),
 )
 """`epoch`: random at creation; a restore from a backup must change it."""
 
@@ -65,7 +31,7 @@ counters = sa.Table(
     "counters",
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
-    _number("value"),
+    number("value"),
 )
 """`messages` and `events`: the last number given out, moved in the transaction that uses it."""
 
@@ -78,13 +44,13 @@ agencies = sa.Table(
     sa.Column("axis_id", sa.Text, nullable=False, unique=True),
     # No foreign key: a sync lands in several transactions, parents not always first.
     sa.Column("parent_id", sa.Text, index=True),
-    _text("code"),
+    text("code"),
     sa.Column("code_key", sa.Text, nullable=False, index=True),
-    _text("name"),
-    _text("search"),
-    _text("email"),
+    text("name"),
+    text("search"),
+    text("email"),
     sa.Column("active", sa.Boolean, nullable=False),
-    _instant("valid_from"),
+    instant("valid_from"),
     sa.Column("closed_at", Instant),
 )
 
@@ -93,7 +59,7 @@ agency_aliases = sa.Table(
     metadata,
     sa.Column("code_key", sa.Text, primary_key=True),
     sa.Column("agency", sa.Text, sa.ForeignKey("agencies.id"), primary_key=True, index=True),
-    _text("code"),
+    text("code"),
     # True: a code it once had itself, kept whatever the axis lists.
     sa.Column("former", sa.Boolean, nullable=False),
 )
@@ -116,9 +82,10 @@ blobs = sa.Table(
     metadata,
     sa.Column("sha256", sa.Text, primary_key=True),
     sa.Column("object_key", sa.Text, nullable=False, unique=True),
-    _number("size"),
+    number("size"),
 )
-"""A row is made in the transaction that makes its first reference, so only an expired upload can leave one bare."""
+"""A row is made in the transaction that makes its first reference. It can lose its last one where an upload expires and
+where a packet is split: the transaction that does so deletes it."""
 
 uploads = sa.Table(
     "uploads",
@@ -134,16 +101,16 @@ documents = sa.Table(
     "documents",
     metadata,
     sa.Column("uid", sa.Text, primary_key=True),
-    _text("vendor"),
-    _refers("agency", "agencies.id"),
-    _text("sender_code"),
-    _text("document_id"),
-    _text("document_key"),
-    _text("code_key"),
-    _number("business_type"),
-    _text("content_digest"),
-    _text("header"),
-    _instant("accepted_at"),
+    text("vendor"),
+    refers("agency", "agencies.id"),
+    text("sender_code"),
+    text("document_id"),
+    text("document_key"),
+    text("code_key"),
+    number("business_type"),
+    text("content_digest"),
+    text("header"),
+    instant("accepted_at"),
     sa.Column("superseded_at", Instant),
     sa.Index(
         "uq_documents_new",
@@ -167,7 +134,7 @@ requests = sa.Table(
     metadata,
     sa.Column("vendor", sa.Text, primary_key=True),
     sa.Column("request_id", sa.Text, primary_key=True),
-    _text("request_digest"),
+    text("request_digest"),
     # Deferred: the request is claimed before its document is written.
     sa.Column(
         "document",
@@ -184,30 +151,33 @@ attachments = sa.Table(
     metadata,
     sa.Column("document", sa.Text, sa.ForeignKey("documents.uid"), primary_key=True),
     sa.Column("position", sa.BigInteger, primary_key=True),
-    _text("name"),
-    _text("media_type"),
-    _number("size"),
+    text("name"),
+    text("media_type"),
+    number("size"),
     sa.Column("sha256", sa.Text, sa.ForeignKey("blobs.sha256"), nullable=False, index=True),
-    _text("role"),
-    _text("description"),
+    text("role"),
+    text("description"),
     sa.Column("verdict", sa.Text),
+    added_text("field_name"),
+    added_text("mime_type"),
+    added_text("format"),
 )
 
 deliveries = sa.Table(
     "deliveries",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
-    _refers("document", "documents.uid"),
+    refers("document", "documents.uid"),
     # Place in the document's recipients.
-    _number("position"),
-    _text("recipient_code"),
-    _text("recipient_key"),
-    _text("state"),
-    _number("attempts"),
-    _text("reason"),
-    _text("last_status"),
+    number("position"),
+    text("recipient_code"),
+    text("recipient_key"),
+    text("state"),
+    number("attempts"),
+    text("reason"),
+    text("last_status"),
     sa.Column("axis_doc_id", sa.Text),
-    _instant("updated_at"),
+    instant("updated_at"),
     sa.UniqueConstraint("document", "position"),
 )
 
@@ -216,19 +186,19 @@ messages = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("sequence", sa.BigInteger, nullable=False, unique=True),
-    _text("kind"),
-    _text("route"),
-    _text("ordering_key"),
+    text("kind"),
+    text("route"),
+    text("ordering_key"),
     sa.Column("lane", sa.BigInteger),
-    _number("priority"),
-    _text("state"),
-    _number("attempts"),
-    _text("reason"),
+    number("priority"),
+    text("state"),
+    number("attempts"),
+    text("reason"),
     sa.Column("due_at", Instant),
     sa.Column("lease_token", sa.Text),
     sa.Column("lease_owner", sa.Text),
     sa.Column("lease_until", Instant),
-    _instant("created_at"),
+    instant("created_at"),
     sa.Column("started_at", Instant),
     sa.Column("first_submitted_at", Instant),
     sa.Column("settle_after", Instant),
@@ -265,9 +235,9 @@ attempts = sa.Table(
     sa.Column("message", sa.Text, sa.ForeignKey("messages.id"), primary_key=True),
     sa.Column("number", sa.BigInteger, primary_key=True),
     sa.Column("started_at", Instant),
-    _instant("ended_at"),
-    _text("state"),
-    _text("reason"),
+    instant("ended_at"),
+    text("state"),
+    text("reason"),
     sa.Column("counted", sa.Boolean, nullable=False),
 )
 
@@ -278,15 +248,18 @@ axis_items = sa.Table(
     metadata,
     sa.Column("account", sa.Text, primary_key=True),
     sa.Column("axis_doc_id", sa.Text, primary_key=True),
-    _text("kind"),
-    _text("recipients"),
+    text("kind"),
+    text("recipients"),
     sa.Column("raw", sa.Text, sa.ForeignKey("blobs.sha256"), nullable=False, index=True),
     sa.Column("state", sa.Text, nullable=False, index=True),
     sa.Column("defect_code", sa.Text),
     sa.Column("defect_path", sa.Text),
     sa.Column("defect_message", sa.Text),
-    _instant("recorded_at"),
+    instant("recorded_at"),
     sa.Column("told_at", Instant),
+    # The packet's own, once it is split; null while `raw` is the packet.
+    sa.Column("packet_sha256", sa.Text),
+    sa.Column("packet_size", sa.BigInteger),
     sa.Index(
         "ix_axis_items_unfinished",
         "account",
@@ -297,23 +270,37 @@ axis_items = sa.Table(
     ),
 )
 
+packet_parts = sa.Table(
+    "packet_parts",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("axis_doc_id", sa.Text, primary_key=True),
+    sa.Column("position", sa.BigInteger, primary_key=True),
+    number("offset"),
+    number("length"),
+    sa.Column("sha256", sa.Text, sa.ForeignKey("blobs.sha256"), nullable=False, index=True),
+    sa.Column("zip_entry", sa.Text),
+    sa.ForeignKeyConstraint(["account", "axis_doc_id"], ["axis_items.account", "axis_items.axis_doc_id"]),
+)
+"""The contents of a split packet, in order; `axis_items.raw` is then what stands between them."""
+
 inbound_documents = sa.Table(
     "inbound_documents",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
-    _number("business_type"),
-    _text("sender_code"),
-    _text("document_id"),
+    number("business_type"),
+    text("sender_code"),
+    text("document_id"),
     # Empty where other content under the same id is a conflict; else the content digest: a further message.
-    _text("variant"),
-    _text("document_key"),
-    _text("code_key"),
-    _text("content_digest"),
-    _text("header"),
-    _text("warnings"),
-    _text("account"),
-    _text("axis_doc_id"),
-    _instant("received_at"),
+    text("variant"),
+    text("document_key"),
+    text("code_key"),
+    text("content_digest"),
+    text("header"),
+    text("warnings"),
+    text("account"),
+    text("axis_doc_id"),
+    instant("received_at"),
     sa.UniqueConstraint("business_type", "sender_code", "document_id", "variant", name="uq_inbound_documents_identity"),
     sa.Index("ix_inbound_documents_document_id", "document_id", "sender_code"),
     sa.Index("ix_inbound_documents_document_key", "document_key", "sender_code"),
@@ -325,30 +312,33 @@ inbound_attachments = sa.Table(
     metadata,
     sa.Column("document", sa.Text, sa.ForeignKey("inbound_documents.id"), primary_key=True),
     sa.Column("position", sa.BigInteger, primary_key=True),
-    _text("name"),
-    _text("media_type"),
-    _number("size"),
+    text("name"),
+    text("media_type"),
+    number("size"),
     sa.Column("sha256", sa.Text, sa.ForeignKey("blobs.sha256"), nullable=False, index=True),
-    _text("role"),
-    _text("description"),
+    text("role"),
+    text("description"),
     sa.Column("verdict", sa.Text),
+    added_text("field_name"),
+    added_text("mime_type"),
+    added_text("format"),
 )
 
 receptions = sa.Table(
     "receptions",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
-    _refers("document", "inbound_documents.id"),
-    _refers("agency", "agencies.id"),
-    _text("state"),
-    _number("priority"),
-    _instant("received_at"),
+    refers("document", "inbound_documents.id"),
+    refers("agency", "agencies.id"),
+    text("state"),
+    number("priority"),
+    instant("received_at"),
     # received_at while a vendor may still lease it, else null.
     sa.Column("waiting_since", Instant),
     sa.Column("ack_id", sa.Text),
     sa.Column("lease_until", Instant),
-    _number("delivery_attempt"),
-    _text("refusal"),
+    number("delivery_attempt"),
+    text("refusal"),
     sa.UniqueConstraint("document", "agency"),
     sa.Index(
         "ix_receptions_waiting",
@@ -365,10 +355,10 @@ statuses_out = sa.Table(
     metadata,
     sa.Column("reception", sa.Text, sa.ForeignKey("receptions.id"), primary_key=True),
     sa.Column("request_id", sa.Text, primary_key=True),
-    _text("code"),
+    text("code"),
     # The code where it may go out once, else null.
     sa.Column("once", sa.Text),
-    _instant("reported_at"),
+    instant("reported_at"),
     sa.UniqueConstraint("reception", "once"),
 )
 
@@ -380,19 +370,19 @@ statuses_in = sa.Table(
     sa.Column("code", sa.Text, primary_key=True),
     # The report's timestamp for codes that may come again, else empty.
     sa.Column("stamp", sa.Text, primary_key=True),
-    _instant("placed_at"),
+    instant("placed_at"),
 )
 
 events = sa.Table(
     "events",
     metadata,
     sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
-    _instant("at"),
-    _refers("agency", "agencies.id"),
-    _text("resource"),
-    _text("document_id"),
-    _text("recipient_code"),
-    _text("kind"),
-    _text("payload"),
+    instant("at"),
+    refers("agency", "agencies.id"),
+    text("resource"),
+    text("document_id"),
+    text("recipient_code"),
+    text("kind"),
+    text("payload"),
     sa.Index("ix_events_agency", "agency", "position"),
 )

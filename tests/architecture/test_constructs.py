@@ -34,7 +34,7 @@ def test_stages_are_made_in_one_place(stage: str, maker: str) -> None:
 
 
 READERS = {
-    "gateway/xmlsafe.py": "the hardened readers",
+    "gateway/xmlsafe/": "the hardened readers",
     "gateway/sandbox/": "the simulated axis reads with its own reader: sharing ours, it would share our mistakes",
 }
 HARMLESS = {
@@ -60,7 +60,7 @@ def test_xml_is_parsed_in_xmlsafe_alone() -> None:
 
 CLOCKS = {
     "gateway/bootstrap/": "makes the one Clock that every part is given",
-    "gateway/cli.py": "commands that judge one file at one instant; the gateway does not run there",
+    "gateway/cli/": "commands that judge one file at one instant; the gateway does not run there",
     "gateway/sandbox/": "the simulated axis and the demo stand outside the gateway",
 }
 PRESENT = {
@@ -103,7 +103,7 @@ GatewayError, a part's own trouble is a class of its own, and a broken promise b
 """
 SPEAKING_FOREIGN = {
     "gateway/settings.py": "pydantic's validators say no with ValueError",
-    "gateway/xmlsafe.py": "ValueError for a caller that did not ask `carries` first, as json and int do for theirs",
+    "gateway/xmlsafe/literal.py": "ValueError for who did not ask `carries` first, as json and int do",
 }
 
 

@@ -1,18 +1,20 @@
 """The written pages say what the code does, and lead somewhere."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 
 def test_reference_pages_are_what_the_code_prints():
-    """docs/reference is generated; a stale page is named."""
+    """docs/edxml.md, docs/reference and docs/schemas are generated; a stale one is named."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"],
         capture_output=True,
@@ -51,3 +53,23 @@ def test_trial_configuration_is_accepted(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_example_document_becomes_a_strict_packet(tmp_path):
+    """The vendors' commands work as the page gives them: build, a check without deviations, the strict schema."""
+    shutil.copy(ROOT / "docs" / "examples" / "document.json", tmp_path)
+    (tmp_path / "main.pdf").write_bytes(b"%PDF-1.4\n% dummy\n%%EOF\n")
+    for arguments in (["build", "document.json", "-o", "test.edxml", "--hop", "H98.02"], ["check", "test.edxml"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", "packet", *arguments],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(ROOT)},
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "0 deviations\n"
+    etree.XMLSchema(file=ROOT / "docs" / "schemas" / "edxml-strict.xsd").assertValid(
+        etree.parse(tmp_path / "test.edxml")
+    )

@@ -113,6 +113,7 @@ def test_inspect_prints_the_promised_keys(tmp_path: Path) -> None:
         "response_for",
         "attachments",
         "warnings",
+        "status",
     }
 
 

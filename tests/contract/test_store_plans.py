@@ -9,10 +9,21 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.domain.lifecycle import DeliveryState, MessageState
-from gateway.domain.packet import PacketKind
+from gateway.domain.packet import ContentSpan, EncodedPart, PacketKind, SplitPacket
 from gateway.ports.outbound import DocumentFilter, PageKey, Settlement
 from tests.contract.conftest import VENDOR_A, VENDOR_B
-from tests.make import NOW, RECIPIENT, ROUTE, SENDER, make_arrival, make_document, make_item, make_received, make_status
+from tests.make import (
+    NOW,
+    RECIPIENT,
+    ROUTE,
+    SENDER,
+    make_arrival,
+    make_document,
+    make_item,
+    make_received,
+    make_status,
+    make_stored,
+)
 
 MINUTE = timedelta(minutes=1)
 SENT = Settlement(state=MessageState.SENT, due_at=None, reason="", counted=True, axis_doc_id=None)
@@ -54,6 +65,17 @@ async def receive(world):
     await world.store.items.unfinished(ROUTE, limit=5)
     await world.store.items.store(arrival, receipts=(), at=NOW)
     await world.store.items.told(ROUTE, arrival.item.axis_doc_id, at=NOW)
+
+
+async def keep_as_parts(world):
+    arrival = make_arrival(make_document(), recipients=(world.agencies[RECIPIENT],))
+    received = make_received(item=arrival.item)
+    await world.store.items.record(received, at=NOW)
+    await world.store.items.store(arrival, receipts=(), at=NOW)
+    part = EncodedPart(stored=arrival.verified.objects[0], zip_entry=None)
+    parts = SplitPacket(skeleton=make_stored("x"), spans=(ContentSpan(offset=0, length=1, part=part),))
+    assert await world.store.items.split(received, parts) == (received.raw.key,)
+    assert (await world.store.items.original(ROUTE, received.item.axis_doc_id)).kept.skeleton == parts.skeleton
 
 
 async def place_statuses(world):
@@ -99,7 +121,20 @@ async def resolve(world):
 
 @pytest.mark.parametrize(
     "work",
-    [lease, settle, accept, list_documents, receive, place_statuses, pull, watch, measure, check_blobs, resolve],
+    [
+        lease,
+        settle,
+        accept,
+        list_documents,
+        receive,
+        keep_as_parts,
+        place_statuses,
+        pull,
+        watch,
+        measure,
+        check_blobs,
+        resolve,
+    ],
 )
 async def test_no_table_is_read_whole(world, store_path, work):
     """Every statement of the call reaches its tables through an index."""

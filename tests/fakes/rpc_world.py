@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.blobs.content import LocalBlobs
 from gateway.domain import rules, signing
+from gateway.domain.dialect import NATIONAL
 from gateway.domain.document import Document
 from gateway.domain.ids import OrganId, VendorId
 from gateway.domain.mandate import VendorSystem, mandates_over
@@ -37,6 +38,8 @@ from gateway.rpc.convert.outgoing import document_out
 from gateway.rpc.server import RpcServer
 from gateway.sandbox.pki import VENDOR_URI, Identity, Pki, make_pki
 from gateway.store.store import Store, open_store
+from gateway.translate.edxml.translator import EdxmlTranslator
+from gateway.xmlsafe import Limits
 from tests.fakes.clock import SettableClock
 from tests.fakes.signatures import FakeSignatures
 from tests.make import (
@@ -76,6 +79,7 @@ ACCOUNT = AccountPolicy(
     packet_limit=10 * 1024 * 1024,
     recipients_per_message=100,
     settling_time=timedelta(minutes=1),
+    dialect=NATIONAL,
     on_unknown=OnUnknown.HOLD,
 )
 
@@ -174,6 +178,7 @@ async def running(
                 blob_index=store.blobs,
                 blobs=blobs,
                 signatures=signatures,
+                translator=EdxmlTranslator(blobs=blobs, limits=Limits(), dialect=NATIONAL),
                 account=ACCOUNT,
                 signature_policy=signing.SignaturePolicy(),
                 limits=rules.Limits(),
@@ -185,6 +190,7 @@ async def running(
                 receptions=store.receptions,
                 directory=store.directory,
                 receipt=ReceiptAt.VENDOR_ACK,
+                dialect=NATIONAL,
                 clock=clock,
                 wakeups=wakeups,
             ),

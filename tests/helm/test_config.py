@@ -62,3 +62,14 @@ def test_missing_file_is_noticed(volumes: Path, tmp_path: Path) -> None:
     run = check(volumes, tmp_path, config)
     assert run.returncode == 2
     assert "server.tls_key" in run.stdout + run.stderr
+
+
+def test_a_null_is_a_key_left_out(volumes: Path, tmp_path: Path) -> None:
+    """TOML has no null: where a value may be one, it says what leaving the key out says."""
+    nulls = tmp_path / "nulls.yaml"
+    nulls.write_text("axis: {national: {zipRule: null, statusContainer: null, additions: false}}\n", encoding="utf-8")
+    config = config_of(rendered("-f", str(nulls)))
+    assert "additions = false" in config
+    assert "null" not in config
+    run = check(volumes, tmp_path, config)
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -188,15 +188,15 @@ async def test_one_bad_item_stops_no_other(world):
     good = make_incoming()
     await put_document(world, good)
     async with world.gateway() as gateway:
-        read = gateway.intake._translator.read
+        translator = gateway.intake._translator
+        read = translator.read
 
-        class Broken:
-            async def read(self, received):
-                if received.item == bad:
-                    raise ArithmeticError("bug")
-                return await read(received)
+        async def break_one(received):
+            if received.item == bad:
+                raise ArithmeticError("bug")
+            return await read(received)
 
-        gateway.intake._translator = Broken()
+        translator.read = break_one
         await gateway.poller.poll()
         assert {e.document.document_id for e in await waiting(gateway)} == {good.document_id}
     async with world.gateway() as gateway:

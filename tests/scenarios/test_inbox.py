@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.domain.dialect import DIALECTS
 from gateway.domain.document import StaffInfo
 from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.ids import OrganId, ReceptionId, VendorId
@@ -151,3 +152,20 @@ async def test_foreign_documents_are_unknown(world):
     async with world.gateway() as gateway:
         late = gateway.inbox.acknowledge(VENDOR, entry.id, entry.ack_id)
         assert (await failing(late)).code is ErrorCode.DOCUMENT_UNKNOWN
+
+
+async def test_a_status_speaks_the_peers_dialect(world):
+    """Bkav's axis takes 75 characters of a reason, refused beyond, and gets its own container; clerk and words stay."""
+    world.dialect = DIALECTS["bkav"]
+    async with world.gateway() as gateway:
+        entry = await lease(gateway)
+        long = gateway.inbox.refuse(VENDOR, entry.id, entry.ack_id, reason="x" * 76, staff=STAFF)
+        error = await failing(long)
+        assert (error.code, [v.path for v in error.violations]) == (ErrorCode.INVALID_FIELD, ["reason"])
+        await gateway.inbox.refuse(VENDOR, entry.id, entry.ack_id, reason="x" * 75, staff=STAFF)
+        await run_until_idle(gateway)
+    (packet,) = world.axis.taken
+    written = packet.data.decode()
+    assert f"<edXML:Description>{'x' * 75}</edXML:Description>" in written
+    assert "<edXML:Status>" in written
+    assert "MessageHeader" not in written

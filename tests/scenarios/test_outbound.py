@@ -1,12 +1,25 @@
 import pytest
 
+from gateway.domain.document import TraceHeader
 from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.lifecycle import DeliveryState
 from gateway.domain.outcome import Rejected, Unavailable
 from gateway.flows.config import OnUnknown
 from tests.fakes.axis import Fate
 from tests.fakes.fuse import Fuse
-from tests.scenarios.world import LEASE, MINUTE, SETTLING, World, make_letter, run_until_idle, submit
+from tests.make import make_acceptance
+from tests.scenarios.world import (
+    LEASE,
+    MINUTE,
+    OURS,
+    PDF,
+    SETTLING,
+    World,
+    make_letter,
+    run_until_idle,
+    store_bytes,
+    submit,
+)
 
 
 @pytest.fixture
@@ -181,6 +194,21 @@ async def test_a_packet_above_the_accounts_cap_is_refused(world):
         sent = await gateway.store.documents.get(result.sent.uid)
     assert {d.state for d in sent.deliveries} == {DeliveryState.FAILED}
     assert sent.deliveries[0].reason.startswith(ErrorCode.PACKET_TOO_LARGE)
+    assert world.axis.attempts == 0
+
+
+async def test_a_packet_that_came_by_here_goes_no_further(world):
+    """A document whose trace names this account's hop, however written, ends FAILED as a loop, unsent."""
+    letter = make_letter(trace=(TraceHeader(organ_id="H99", timestamp=""), TraceHeader(organ_id="h98 ", timestamp="")))
+    async with world.gateway() as gateway:
+        ours = (await gateway.store.directory.resolve([OURS]))[OURS]
+        stored = await store_bytes(gateway.blobs, PDF)
+        acceptance = make_acceptance(letter, agency=ours.id, objects=(stored,))
+        taken = await gateway.store.documents.accept(acceptance, at=world.clock.now())
+        await run_until_idle(gateway)
+        sent = await gateway.store.documents.get(taken.sent.uid)
+    assert {d.state for d in sent.deliveries} == {DeliveryState.FAILED}
+    assert sent.deliveries[0].reason.startswith("TRACE_LOOP: H98 ")
     assert world.axis.attempts == 0
 
 

@@ -5,18 +5,20 @@ from uuid import uuid4
 
 import pytest
 
+from gateway.domain.dialect import DIALECTS
 from gateway.domain.document import AttachmentRole, BusinessType, OtherInfo
 from gateway.domain.errors import ErrorCode, GatewayError
-from gateway.domain.ids import OrganId
 from gateway.domain.lifecycle import DeliveryState
 from gateway.domain.verdict import Verdict
-from gateway.flows.submission import estimated_size
 from tests.fakes.fuse import Fuse
 from tests.make import make_attachment, make_digest, make_organization
 from tests.scenarios.world import (
     OURS,
+    OURS_TOO,
+    PACKET_LIMIT,
     PDF,
     THEIRS,
+    THEIRS_TOO,
     VENDOR,
     World,
     make_letter,
@@ -251,7 +253,51 @@ async def test_a_crash_between_any_two_steps_of_submitting(tmp_path):
     assert steps > 8
 
 
-async def test_the_estimate_covers_the_packet(world):
-    """No packet turns out larger than the estimate it was admitted by."""
-    letter = make_letter(to=tuple(make_organization(OrganId(f"H99.{n}")) for n in range(100)))
-    assert len(await world.document_packet(letter)) <= estimated_size(letter.attachments, recipients=100)
+@pytest.mark.parametrize("together", [2, 100])
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_the_cap_is_judged_to_the_byte(tmp_path, dialect, together):
+    """What the account's cap just holds is accepted and sent, whatever the dialect; a byte less refuses at submission.
+
+    The largest share of the recipients counts, with its addresses, and what a ZIP around a file adds.
+    """
+    to = (
+        make_organization(THEIRS, organ_add="Số 1 đường Thử <Nghiệm> & 'Mẫu'"),
+        make_organization(THEIRS_TOO, organ_add="Đ" * 250, email="x" * 100),
+        make_organization(OURS_TOO, organ_add="Đ" * 250, email="x" * 100, website='"' * 100),
+    )
+    sheet, note = b"rows" * 1000, b"text!"
+    attachments = (
+        make_attachment(PDF),
+        make_attachment(sheet, size=len(sheet), name="bảng.xlsx", role=AttachmentRole.ANNEX),
+        make_attachment(note, size=len(note), name="note", media_type="text/plain", role=AttachmentRole.ANNEX),
+    )
+
+    async def sent_under(limit):
+        world = World(tmp_path / str(limit))
+        world.folder.mkdir()
+        world.packet_limit, world.dialect, world.recipients_per_message = limit, DIALECTS[dialect], together
+        async with world.gateway() as gateway:
+            inline = {one.digest: one for one in [await store_bytes(gateway.blobs, b) for b in (PDF, sheet, note)]}
+            result = await submit(gateway, make_letter(to=to, attachments=attachments), inline=inline)
+            await run_until_idle(gateway)
+            sent = await gateway.store.documents.get(result.sent.uid)
+            assert {d.state for d in sent.deliveries} == {DeliveryState.SENT}
+        assert len(world.axis.taken) == -(-len(to) // together)
+        return max(len(packet.data) for packet in world.axis.taken)
+
+    largest = await sent_under(PACKET_LIMIT)
+    assert await sent_under(largest) == largest
+    with pytest.raises(GatewayError) as caught:
+        await sent_under(largest - 1)
+    assert caught.value.code is ErrorCode.PACKET_TOO_LARGE
+    assert str(largest) in caught.value.english
+    assert str(largest - 1) in caught.value.english
+
+
+async def test_the_peers_dialect_limits_a_submission(world):
+    """What the account's peer has no room for is refused before acceptance, with the field."""
+    world.dialect = DIALECTS["bkav"]
+    async with world.gateway() as gateway:
+        error = await refused(gateway, make_letter(code_number="1" * 12))
+        assert [violation.path for violation in error.violations] == ["document.code_number"]
+        await submit(gateway, make_letter(code_number="1" * 11))

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from gateway.blobs.content import LocalBlobs
 from gateway.domain import rules
 from gateway.domain.backoff import Backoff
+from gateway.domain.dialect import NATIONAL
 from gateway.domain.document import Document, Organization, TraceHeader
 from gateway.domain.ids import Digest, OrganId, VendorId
 from gateway.domain.mandate import VendorSystem
@@ -124,6 +125,7 @@ class World:
         self.receipt = ReceiptAt.VENDOR_ACK
         self.recipients_per_message = 100
         self.packet_limit = PACKET_LIMIT
+        self.dialect = NATIONAL
         self.serves: tuple[OrganId, ...] = (OrganId("H98"),)
 
     def copy_to(self, folder: Path) -> "World":
@@ -151,7 +153,7 @@ class World:
     async def packet(self, draft_of: Any) -> bytes:
         """The bytes of a packet as another gateway would send it; `draft_of` gets a translator and stored PDF."""
         blobs = LocalBlobs(self.folder / "elsewhere", clock=self.clock)
-        translator = EdxmlTranslator(blobs=blobs, limits=Limits())
+        translator = EdxmlTranslator(blobs=blobs, limits=Limits(), dialect=self.dialect)
         draft: Draft = draft_of(translator, await store_bytes(blobs, PDF))
         return b"".join([chunk async for chunk in translator.stream(draft)])
 
@@ -176,7 +178,7 @@ class World:
             Fused(port, fuse)
             for port in (store.items, store.directory, store.outbox, store.documents, store.receptions, store.blobs)
         )
-        translator: Any = Fused(EdxmlTranslator(blobs=wired, limits=Limits()), fuse)
+        translator: Any = Fused(EdxmlTranslator(blobs=wired, limits=Limits(), dialect=self.dialect), fuse)
         metrics, wakeups = Metrics(CollectorRegistry()), LocalWakeups()
         account = AccountPolicy(
             name=ROUTE,
@@ -185,6 +187,7 @@ class World:
             packet_limit=self.packet_limit,
             recipients_per_message=self.recipients_per_message,
             settling_time=SETTLING,
+            dialect=self.dialect,
             on_unknown=self.on_unknown,
         )
         common: Any = {"clock": self.clock, "metrics": metrics, "wakeups": wakeups}
@@ -236,13 +239,19 @@ class World:
                 blob_index=index,
                 blobs=wired,
                 signatures=self.signatures,
+                translator=translator,
                 account=account,
                 signature_policy=SignaturePolicy(),
                 limits=rules.Limits(),
                 **common,
             ),
             inbox=InboxFlow(
-                receptions=receptions, directory=directory, receipt=self.receipt, clock=self.clock, wakeups=wakeups
+                receptions=receptions,
+                directory=directory,
+                receipt=self.receipt,
+                dialect=self.dialect,
+                clock=self.clock,
+                wakeups=wakeups,
             ),
             directory=sync,
             upkeep=Upkeep(

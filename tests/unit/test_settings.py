@@ -1,9 +1,12 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.bootstrap import configs
+from gateway.domain.dialect import DIALECTS, Dialect, StatusContainer, TypePractice
 from gateway.settings import SettingsError, load, secret_of
 
 BASE = """
@@ -105,3 +108,53 @@ def test_a_file_that_is_no_toml_is_refused(write: Any) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     """The message names the file."""
     assert "none.toml" in problems_of(tmp_path / "none.toml")
+
+
+def dialect_of(file: Path) -> Dialect:
+    settings = load(file)
+    return configs.account_policy("national", settings.axis["national"], settings.limits).dialect
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_preset_is_taken_whole(write: Any, name: str) -> None:
+    """Each word of `dialect` is the preset of that name, and without the key it is the national one."""
+    assert dialect_of(write(agencies=f'agencies = ["H99"]\ndialect = "{name}"')) == DIALECTS[name]
+    assert dialect_of(write()) == DIALECTS["national"]
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "value"),
+    [
+        ('status_container = "MessageHeader"', "status_container", StatusContainer.MESSAGE_HEADER),
+        ("zip_rule = false", "zip_rule", False),
+        ('type_practice = "sdk"', "type_practice", TypePractice.SDK),
+        ("additions = false", "additions", False),
+        ("receiver_added = 0", "receiver_added", 0),
+        ("priority_five_is_normal = false", "priority_five_is_normal", False),
+    ],
+)
+def test_one_habit_can_be_changed(write: Any, line: str, field: str, value: object) -> None:
+    """A key beside `dialect` changes that habit and no other, false and 0 included."""
+    changed = dialect_of(write(agencies=f'agencies = ["H99"]\ndialect = "bkav"\n{line}'))
+    assert changed == replace(DIALECTS["bkav"], **{field: value})
+    assert changed != DIALECTS["bkav"]
+
+
+def test_habits_can_come_from_the_environment(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words of the environment become what the file would say."""
+    monkeypatch.setenv("LGSP_AXIS__NATIONAL__RECEIVER_ADDED", "0")
+    monkeypatch.setenv("LGSP_AXIS__NATIONAL__ZIP_RULE", "false")
+    assert dialect_of(write()) == replace(DIALECTS["national"], receiver_added=0, zip_rule=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('dialect = "vnpt"', "dialect"),
+        ("receiver_added = 2", "receiver_added"),
+        ('type_practice = ""', "type_practice"),
+    ],
+)
+def test_an_unknown_habit_is_refused(write: Any, line: str, key: str) -> None:
+    """A word outside the lists names its key."""
+    assert f"axis.national.{key}" in problems_of(write(agencies=f'agencies = ["H99"]\n{line}'))

@@ -19,7 +19,7 @@ def event_out(event: Event, *, token: str) -> pb.Event:
     if isinstance(event.change, DeliveryChange):
         message.delivery.CopyFrom(_delivery_change(event.change))
     else:
-        message.status.CopyFrom(_status_report(event.change))
+        message.status.CopyFrom(status_report_out(event.change))
     return message
 
 
@@ -29,7 +29,8 @@ def _delivery_change(change: DeliveryChange) -> pb.DeliveryChange:
     )
 
 
-def _status_report(report: StatusReport) -> pb.StatusReport:
+def status_report_out(report: StatusReport) -> pb.StatusReport:
+    """A status packet as vendors see it."""
     return pb.StatusReport(
         status_code=report.status_code,
         description=report.description,

@@ -51,7 +51,7 @@ _STEERING: Mapping[int, SteeringType | None] = {
     pb.STEERING_TYPE_DIRECTIVE: SteeringType.DIRECTIVE,
     pb.STEERING_TYPE_REPORT: SteeringType.REPORT,
 }
-_ROLES: Mapping[int, AttachmentRole | None] = {
+ROLES_IN: Mapping[int, AttachmentRole | None] = {
     pb.ATTACHMENT_ROLE_UNSPECIFIED: None,
     pb.ATTACHMENT_ROLE_MAIN: AttachmentRole.MAIN,
     pb.ATTACHMENT_ROLE_ANNEX: AttachmentRole.ANNEX,
@@ -95,6 +95,8 @@ def document_in(form: Form, message: pb.Document) -> SubmittedDocument:
             _response_for(form, f"{top}.response_for[{i}]", each) for i, each in enumerate(message.response_for)
         ),
         steering_type=form.choice(f"{top}.steering_type", message.steering_type, _STEERING, None),
+        application_type=message.application_type,
+        task_codes=tuple(message.task_codes),
         business=_business(message.business),
         attachments=attachments,
     )
@@ -108,6 +110,8 @@ def staff_in(message: pb.StaffInfo) -> StaffInfo:
         staff=message.staff,
         mobile=message.mobile,
         email=message.email,
+        department_id=message.department_id,
+        staff_id=message.staff_id,
     )
 
 
@@ -127,7 +131,7 @@ def assign_roles(wishes: Sequence[AttachmentRole | None], looks_like_pdf: Sequen
 def _attachments(
     form: Form, path: str, messages: Sequence[pb.Attachment]
 ) -> tuple[tuple[Attachment, ...], Mapping[Digest, bytes]]:
-    wishes = [form.choice(f"{path}[{i}].role", each.role, _ROLES, None) for i, each in enumerate(messages)]
+    wishes = [form.choice(f"{path}[{i}].role", each.role, ROLES_IN, None) for i, each in enumerate(messages)]
     if sum(len(each.content) for each in messages) > INLINE_LIMIT:
         form.wrong(
             path,
@@ -149,6 +153,9 @@ def _attachments(
                 sha256=digest,
                 role=role,
                 description=message.description,
+                field_name=message.field_name,
+                mime_type=message.mime_type,
+                format=message.format,
             )
         )
     return tuple(attachments), MappingProxyType(inline)
@@ -205,6 +212,9 @@ def _other_info(form: Form, path: str, message: pb.OtherInfo) -> OtherInfo:
         promulgation_amount=message.promulgation_amount,
         page_amount=message.page_amount,
         appendixes=tuple(message.appendixes),
+        direction=message.direction,
+        reply_fors=tuple(message.reply_fors),
+        reference_codes=tuple(message.reference_codes),
     )
 
 

@@ -90,7 +90,7 @@ def document_out(document: Document, *, name: str) -> pb.Document:
     message = pb.Document(
         name=name,
         document_id=document.document_id,
-        business_type=pb.BusinessType.ValueType(document.business_type + 1),
+        business_type=pb.BusinessType.ValueType(_int32(document.business_type + 1)),
         to=[_organization(each) for each in document.to],
         code_number=document.code_number,
         code_notation=document.code_notation,
@@ -117,11 +117,16 @@ def document_out(document: Document, *, name: str) -> pb.Document:
             promulgation_amount=_int32(other.promulgation_amount),
             page_amount=_int32(other.page_amount),
             appendixes=other.appendixes,
+            direction=other.direction,
+            reply_fors=other.reply_fors,
+            reference_codes=other.reference_codes,
         ),
         response_for=[_response_for(each) for each in document.response_for],
         steering_type=pb.SteeringType.ValueType(
             0 if document.steering_type is None else _int32(document.steering_type + 1)
         ),
+        application_type=document.application_type,
+        task_codes=document.task_codes,
         business=_business(document.business),
         trace=[pb.TraceHeader(organ_id=each.organ_id, timestamp=each.timestamp) for each in document.trace],
         attachments=[
@@ -134,7 +139,14 @@ def document_out(document: Document, *, name: str) -> pb.Document:
 
 def staff_out(staff: StaffInfo) -> pb.StaffInfo:
     """The handling clerk."""
-    return pb.StaffInfo(department=staff.department, staff=staff.staff, mobile=staff.mobile, email=staff.email)
+    return pb.StaffInfo(
+        department=staff.department,
+        staff=staff.staff,
+        mobile=staff.mobile,
+        email=staff.email,
+        department_id=staff.department_id,
+        staff_id=staff.staff_id,
+    )
 
 
 def warning_out(warning: PacketWarning) -> document_service_pb2.Warning:
@@ -218,6 +230,9 @@ def _attachment(attachment: Attachment, name: str) -> pb.Attachment:
         sha256=attachment.sha256,
         role=ROLES[attachment.role],
         description=attachment.description,
+        field_name=attachment.field_name,
+        mime_type=attachment.mime_type,
+        format=attachment.format,
         signature_verdict=None if attachment.verdict is None else _verdict(attachment.verdict),
     )
 

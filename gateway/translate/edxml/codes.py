@@ -1,6 +1,7 @@
 """Code tables of the format: namespaces, code lists, file kinds. Facts: edxml.md sections 1.9, 2 and 4."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -64,14 +65,6 @@ ADMINISTRATIVE_NAMES: Mapping[int, str] = MappingProxyType(
 )
 """List B, the certain numbers only: 10 to 17 and 27 to 32 are inferred and decide nothing here."""
 
-VENDOR_ADDITIONS = frozenset(
-    {
-        *("ResponseForTask", "TaskCode", "ApplicationType", "Direction", "ReplyFors", "ReferenceCodes"),
-        *("DepartmentId", "StaffId", "FieldName", "MimeType", "Format"),
-    },
-)
-"""Elements the national SDK adds; accepted, not required (edxml.md 1.3)."""
-
 RAW_EXTENSIONS = frozenset({"pdf", "doc", "docx", "zip", "xsl", "xslx"})
 """Files that are written as they are; everything else goes alone into a ZIP. The misspelt two are the SDK's own."""
 
@@ -130,3 +123,27 @@ def listed_name(type_number: int, detail: int) -> str:
     if type_number == TYPE_NORMATIVE and 1 <= detail <= len(NORMATIVE_NAMES):
         return NORMATIVE_NAMES[detail - 1]
     return ADMINISTRATIVE_NAMES.get(detail, "") if type_number == TYPE_ADMINISTRATIVE else ""
+
+
+def conflicting_name(type_number: int, detail: int, name: str) -> str:
+    """What class and number mean where that is not what the name says; empty if they agree or nobody can tell.
+
+    The national SDK writes class 1 without a number whatever the document is (edxml.md 2.1).
+    """
+    said = _comparable(name)
+    listed = listed_name(type_number, detail)
+    if not said or listed:
+        return "" if not said or _comparable(listed) in said else listed
+    if type_number == TYPE_NORMATIVE and said in _ADMINISTRATIVE - _NORMATIVE:
+        return "a legal normative document"
+    if type_number == TYPE_ADMINISTRATIVE and said in _NORMATIVE - _ADMINISTRATIVE:
+        return "an administrative document"
+    return ""
+
+
+def _comparable(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+_NORMATIVE = frozenset(map(_comparable, NORMATIVE_NAMES))
+_ADMINISTRATIVE = frozenset(map(_comparable, ADMINISTRATIVE_NAMES.values()))

@@ -29,6 +29,9 @@ class Defect(StrEnum):
     ATTACHMENT_BASE64 = "ATTACHMENT_BASE64"
     ZIP_RATIO = "ZIP_RATIO"
     ZIP_TOO_LARGE = "ZIP_TOO_LARGE"
+    ZIP_NESTED = "ZIP_NESTED"
+    TRACE_LOOP = "TRACE_LOOP"
+    """Said when a packet is to be written, never of one that is read."""
 
 
 class Tolerance(StrEnum):
@@ -39,23 +42,36 @@ class Tolerance(StrEnum):
     MANIFEST_NAME = "MANIFEST_NAME"
     BUSINESS_SPELLING = "BUSINESS_SPELLING"
     BUSINESS_MISSING = "BUSINESS_MISSING"
+    BUSINESS_ID_NOISE = "BUSINESS_ID_NOISE"
+    PAPER_PLACE = "PAPER_PLACE"
     ELEMENT_ABSENT = "ELEMENT_ABSENT"
+    ELEMENT_EMPTY = "ELEMENT_EMPTY"
+    ELEMENT_ORDER = "ELEMENT_ORDER"
     ELEMENT_REPEATED = "ELEMENT_REPEATED"
     ELEMENT_UNKNOWN = "ELEMENT_UNKNOWN"
+    DECLARATION = "DECLARATION"
+    PREFIX = "PREFIX"
     NAMESPACE_FOREIGN = "NAMESPACE_FOREIGN"
     SIGNATURE_NOT_VERIFIABLE = "SIGNATURE_NOT_VERIFIABLE"
     DATE_FORMAT = "DATE_FORMAT"
     DATE_TIME = "DATE_TIME"
     DATE_IMPOSSIBLE = "DATE_IMPOSSIBLE"
     DATE_UNREADABLE = "DATE_UNREADABLE"
+    TIME_FORMAT = "TIME_FORMAT"
     NUMBER_UNREADABLE = "NUMBER_UNREADABLE"
+    NUMBER_NEGATIVE = "NUMBER_NEGATIVE"
+    FLAG_FORM = "FLAG_FORM"
+    PRIORITY_FIVE = "PRIORITY_FIVE"
     VALUE_UNKNOWN = "VALUE_UNKNOWN"
     TYPE_AS_LIST_NUMBER = "TYPE_AS_LIST_NUMBER"
     TYPE_NAME_CONFLICT = "TYPE_NAME_CONFLICT"
     DOCUMENT_ID_DERIVED = "DOCUMENT_ID_DERIVED"
     STATUS_CODE_SHORT = "STATUS_CODE_SHORT"
+    RESPONSE_FOR_SWAPPED = "RESPONSE_FOR_SWAPPED"
     RECIPIENT_REPEATED = "RECIPIENT_REPEATED"
     TRACE_WITHOUT_ORGAN = "TRACE_WITHOUT_ORGAN"
+    BASE64_LAYOUT = "BASE64_LAYOUT"
+    CID_MISSING = "CID_MISSING"
     CID_REPEATED = "CID_REPEATED"
     LINKED_BY_NAME = "LINKED_BY_NAME"
     LINKED_BY_POSITION = "LINKED_BY_POSITION"
@@ -68,6 +84,8 @@ class Tolerance(StrEnum):
     CONTENT_TYPE_WRONG = "CONTENT_TYPE_WRONG"
     ZIP_ENTRY_NAME = "ZIP_ENTRY_NAME"
     ZIP_UNREADABLE = "ZIP_UNREADABLE"
+    ZIP_KEPT = "ZIP_KEPT"
+    ARCHIVE_INFLATES = "ARCHIVE_INFLATES"
     MORE_WARNINGS = "MORE_WARNINGS"
 
 
@@ -94,7 +112,6 @@ class Deviation(StrEnum):
     LINK = "LINK"
     CONTENT_ID = "CONTENT_ID"
     ZIP_RULE = "ZIP_RULE"
-    BASE64_LAYOUT = "BASE64_LAYOUT"
     STATUS_PART = "STATUS_PART"
 
 
@@ -109,7 +126,7 @@ SENTENCES: Mapping[StrEnum, str] = MappingProxyType(
         Defect.NCSC_REPORT: "this is a malware report of the security centre (AVReport), not a document",
         Defect.LAYOUT_EDXML_ATTACHMENTS: "attachments are laid out as edXMLAttachments, which is not QCVN 102",
         Defect.ELEMENT_MISSING: "{what} is missing or empty",
-        Defect.BUSINESS_TYPE_UNKNOWN: "BussinessDocType is '{found}'; allowed are 0, 1, 2, 3",
+        Defect.BUSINESS_TYPE_UNKNOWN: "BussinessDocType is '{found}', which is no number",
         Defect.STATUS_CODE_INVALID: "StatusCode is '{found}', not a number of at most three digits",
         Defect.RECIPIENTS_TOO_MANY: "there are more than {limit} recipients",
         Defect.ATTACHMENTS_TOO_MANY: "there are more than {limit} attachments or references",
@@ -117,28 +134,43 @@ SENTENCES: Mapping[StrEnum, str] = MappingProxyType(
         Defect.ATTACHMENT_BASE64: "the attachment's content is not correct base64: {detail}",
         Defect.ZIP_RATIO: "the ZIP entry inflates more than {limit} times",
         Defect.ZIP_TOO_LARGE: "the ZIP entries inflate to more than {limit} bytes",
+        Defect.ZIP_NESTED: "the ZIP wraps another ZIP whose entry inflates more than {limit} times",
+        Defect.TRACE_LOOP: "{found} already stands in the trace: the packet would go in a circle",
         Tolerance.KIND_DIFFERS: "the axis called this {said}, the packet is {found}",
         Tolerance.STATUS_CONTAINER: "the header is in a Status element instead of MessageHeader",
         Tolerance.MANIFEST_NAME: "the manifest is called Manifest instead of edXMLManifest",
         Tolerance.BUSINESS_SPELLING: "spelt {found} where deployed systems spell {usual}",
         Tolerance.BUSINESS_MISSING: "there is no Bussiness block; taken as a new document",
+        Tolerance.BUSINESS_ID_NOISE: "a new document updates none: DocumentId '{found}' means nothing here; kept",
+        Tolerance.PAPER_PLACE: "Paper stands beside the Bussiness block, its old place, instead of in it",
         Tolerance.ELEMENT_ABSENT: "{what} is missing or empty",
+        Tolerance.ELEMENT_EMPTY: "{what} is empty; taken as absent, and so is every other empty element",
+        Tolerance.ELEMENT_ORDER: "{what} stands after {after}, which is not the standard order; any order is read",
         Tolerance.ELEMENT_REPEATED: "{what} occurs more than once; the first is taken",
         Tolerance.ELEMENT_UNKNOWN: "{what} is not an element of this group; ignored",
+        Tolerance.DECLARATION: 'the file must begin with <?xml version="1.0" encoding="UTF-8"?>, without a BOM',
+        Tolerance.PREFIX: "written {found}, must be written {wanted}",
         Tolerance.NAMESPACE_FOREIGN: "{what} is not in the namespace of QCVN 102; ignored",
         Tolerance.SIGNATURE_NOT_VERIFIABLE: "the packet's signature element cannot be verified after transit; recorded",
         Tolerance.DATE_FORMAT: "the date '{found}' is not written yyyy/MM/dd",
         Tolerance.DATE_TIME: "the date '{found}' carries a time, which is ignored",
         Tolerance.DATE_IMPOSSIBLE: "the date '{found}' does not exist; taken as absent",
         Tolerance.DATE_UNREADABLE: "the date '{found}' cannot be read; taken as absent",
+        Tolerance.TIME_FORMAT: "the time '{found}' is not written yyyy/MM/dd HH:mm:ss; kept as it is",
         Tolerance.NUMBER_UNREADABLE: "'{found}' is not a number; taken as absent",
+        Tolerance.NUMBER_NEGATIVE: "{found} is negative; taken as absent",
+        Tolerance.FLAG_FORM: "'{found}' is neither {no} nor {yes}; taken as {meant}",
+        Tolerance.PRIORITY_FIVE: "Priority 5 means 0 (normal) in this peer's table; read so",
         Tolerance.VALUE_UNKNOWN: "{found} is not in the code list; kept",
         Tolerance.TYPE_AS_LIST_NUMBER: "Type is {found}: read as a number of the administrative list, not as a class",
         Tolerance.TYPE_NAME_CONFLICT: "TypeName is '{name}', but the numbers mean '{listed}'; the name counts",
         Tolerance.DOCUMENT_ID_DERIVED: "DocumentId is missing; made from sender, date and code: {made}",
         Tolerance.STATUS_CODE_SHORT: "StatusCode '{found}' is not written with two digits",
+        Tolerance.RESPONSE_FOR_SWAPPED: "OrganId holds the notation and Code the agency; taken the other way round",
         Tolerance.RECIPIENT_REPEATED: "recipient {found} occurs more than once; the first is taken",
         Tolerance.TRACE_WITHOUT_ORGAN: "a hop does not say whose it is",
+        Tolerance.BASE64_LAYOUT: "base64 is broken into lines or padded with white space",
+        Tolerance.CID_MISSING: "the content id is written without the prefix cid:",
         Tolerance.CID_REPEATED: "the content id repeats the prefix cid:",
         Tolerance.LINKED_BY_NAME: "ContentId fits no Reference; linked by AttachmentName",
         Tolerance.LINKED_BY_POSITION: "neither ContentId nor AttachmentName fits a Reference; linked by position",
@@ -151,10 +183,10 @@ SENTENCES: Mapping[StrEnum, str] = MappingProxyType(
         Tolerance.CONTENT_TYPE_WRONG: "declared as '{declared}', the bytes are {found}",
         Tolerance.ZIP_ENTRY_NAME: "unwrapped from a ZIP whose entry is not named by a UUID",
         Tolerance.ZIP_UNREADABLE: "looks like a wrapping ZIP but cannot be unpacked; kept as it is",
+        Tolerance.ARCHIVE_INFLATES: "an archive, kept unopened, whose entry inflates more than {limit} times",
+        Tolerance.ZIP_KEPT: "what {name} holds is a ZIP, and not one to be unpacked; kept as it is",
         Tolerance.MORE_WARNINGS: "more than {limit} warnings; the rest is not listed",
-        Deviation.PREFIX: "written {found}, must be written {wanted}",
         Deviation.NAMESPACE_DECLARATION: "{what} must declare {wanted}",
-        Deviation.DECLARATION: 'the file must begin with <?xml version="1.0" encoding="UTF-8"?>, without a BOM',
         Deviation.ORDER: "{what} stands after {after}; the standard order is {order}",
         Deviation.UNKNOWN: "{what} does not belong here",
         Deviation.ADDITION: "{what} is an addition of one vendor, not part of the standard",
@@ -172,11 +204,13 @@ SENTENCES: Mapping[StrEnum, str] = MappingProxyType(
         Deviation.LINK: "{what}",
         Deviation.CONTENT_ID: "'{found}' must begin with cid: exactly once",
         Deviation.ZIP_RULE: "{what}",
-        Deviation.BASE64_LAYOUT: "base64 is broken into lines or padded with white space",
         Deviation.STATUS_PART: "a status packet has no {what}",
     },
 )
-"""One sentence a code; docs/reference/packets.md is printed from this table."""
+"""One sentence a code; docs/edxml.md is printed from this table.
+
+A deviation that the reader says by the same word (PREFIX, DECLARATION, BASE64_LAYOUT) has its line there.
+"""
 
 WARNING_LIMIT = 200
 """Warnings kept of one packet, so that a strange packet cannot fill a log."""
@@ -204,24 +238,33 @@ def xml_refusal(error: XmlRefusedError) -> RefusedError:
 class Findings:
     """Collects warnings in the order in which they were found."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, limit: int | None = WARNING_LIMIT) -> None:
+        """At most `limit` are kept; None = all, where a person asked for them."""
+        self._limit = limit
         self._kept: list[PacketWarning] = []
         self._dropped = False
+        self._said: set[StrEnum] = set()
 
     def add(self, code: Tolerance | Deviation, where: Node | str, leaf: str = "", **facts: object) -> None:
         """Keep a warning, unless there are too many already; `leaf` names a child of `where`."""
-        if len(self._kept) < WARNING_LIMIT:
+        if self._limit is None or len(self._kept) < self._limit:
             path = where if isinstance(where, str) else where.path
             path = f"{path}/{leaf}" if leaf else path
             self._kept.append(PacketWarning(code=code, path=path, message=_say(code, facts)))
         else:
             self._dropped = True
 
+    def once(self, code: Tolerance | Deviation, where: Node | str, leaf: str = "", **facts: object) -> None:
+        """Keep a warning at the first place of its code only: such a packet may do so hundreds of times."""
+        if code not in self._said:
+            self._said.add(code)
+            self.add(code, where, leaf, **facts)
+
     def all(self) -> tuple[PacketWarning, ...]:
         """Everything kept, with a last line if something was not."""
         if not self._dropped:
             return tuple(self._kept)
-        sentence = SENTENCES[Tolerance.MORE_WARNINGS].format(limit=WARNING_LIMIT)
+        sentence = SENTENCES[Tolerance.MORE_WARNINGS].format(limit=self._limit)
         return (*self._kept, PacketWarning(code=Tolerance.MORE_WARNINGS, path="", message=sentence))
 
 

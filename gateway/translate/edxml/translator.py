@@ -2,22 +2,34 @@
 
 from collections.abc import AsyncIterator, Sequence
 
+from gateway.domain.dialect import Dialect
 from gateway.domain.document import Document, Organization, TraceHeader
-from gateway.domain.packet import Draft, PacketDefect, Received, Sealed, StoredObject, Unpacked
+from gateway.domain.packet import (
+    ContentSpan,
+    Draft,
+    PacketDefect,
+    Received,
+    Sealed,
+    SplitPacket,
+    StoredObject,
+    Unpacked,
+)
 from gateway.domain.status import StatusReport
 from gateway.ports import Blobs, Translator
-from gateway.translate.edxml.packet import packet_bytes, seal
-from gateway.translate.edxml.reader import read_packet
-from gateway.translate.edxml.writer import write_document, write_status
+from gateway.translate.edxml.reading.reader import read_packet
+from gateway.translate.edxml.splitting import join, split
+from gateway.translate.edxml.writing.packet import packet_bytes, packet_length, seal
+from gateway.translate.edxml.writing.writer import write_document, write_status
 from gateway.xmlsafe import Limits
 
 
 class EdxmlTranslator(Translator):
-    """Documents and statuses to QCVN 102 packets and back."""
+    """Documents and statuses to QCVN 102 packets and back, for one peer."""
 
-    def __init__(self, *, blobs: Blobs, limits: Limits) -> None:
+    def __init__(self, *, blobs: Blobs, limits: Limits, dialect: Dialect) -> None:
         self._blobs = blobs
         self._limits = limits
+        self._dialect = dialect
 
     def draft_document(
         self,
@@ -26,13 +38,17 @@ class EdxmlTranslator(Translator):
         *,
         recipients: Sequence[Organization],
         hop: TraceHeader,
-    ) -> Draft:
+    ) -> Draft | PacketDefect:
         """The packet of a document. Raises UnwritableTextError, which domain rules exclude."""
-        return write_document(document, objects, recipients=recipients, hop=hop)
+        return write_document(document, objects, recipients=recipients, hop=hop, dialect=self._dialect)
 
     def draft_status(self, report: StatusReport) -> Draft:
         """The packet of a status. Raises UnwritableTextError as `draft_document`."""
-        return write_status(report)
+        return write_status(report, dialect=self._dialect)
+
+    def length(self, draft: Draft) -> int:
+        """Exact bytes of the packet."""
+        return packet_length(draft)
 
     async def seal(self, draft: Draft) -> Sealed:
         """Exact length and digest."""
@@ -45,4 +61,14 @@ class EdxmlTranslator(Translator):
     async def read(self, received: Received) -> Unpacked | PacketDefect:
         """What is in a packet; attachments are stored on the way, and discarded again after a defect."""
         raw = self._blobs.stream(received.raw)
-        return await read_packet(raw, objects=self._blobs, limits=self._limits, said=received.item.kind)
+        return await read_packet(
+            raw, objects=self._blobs, limits=self._limits, said=received.item.kind, dialect=self._dialect
+        )
+
+    async def split(self, received: Received, spans: Sequence[ContentSpan]) -> SplitPacket | None:
+        """The raw packet without these contents."""
+        return await split(received.raw, spans, self._blobs)
+
+    def join(self, split_packet: SplitPacket) -> AsyncIterator[bytes]:
+        """The raw packet again."""
+        return join(split_packet, self._blobs)

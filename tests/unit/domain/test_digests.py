@@ -1,10 +1,10 @@
 import unicodedata
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 
 import pytest
 
-from gateway.domain.digests import content_digest, request_digest, submission_digest
+from gateway.domain.digests import content_digest, request_digest, submission_digest, without_empty
 from gateway.domain.document import AttachmentRole, OtherInfo, ResponseFor, TraceHeader
 from tests.make import make_agency, make_attachment, make_digest, make_document, make_organization, make_verdict
 
@@ -83,3 +83,12 @@ def test_a_request_is_what_the_caller_wrote():
     for changed in (replace(document, to_places=("x",)), replace(document, to=()), replace(document, steering_type=0)):
         assert request_digest(agency, changed) != request_digest(agency, document)
     assert request_digest(make_agency("H97"), document) != request_digest(agency, document)
+
+
+def test_a_request_is_the_same_after_an_upgrade():
+    """Fields that a later release knows, and the caller leaves empty, do not make another request."""
+    document = make_document(content="")
+    known = asdict(replace(document, trace=()))
+    later = known | {"field": "", "list": (), "flag": False, "group": {"field": ""}}
+    assert without_empty(later) == without_empty(known)
+    assert without_empty(known | {"content": "x"}) != without_empty(known)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain import rules
+from gateway.domain.dialect import DIALECTS, NATIONAL
 from gateway.domain.document import (
     AttachmentRole,
     Business,
@@ -18,20 +19,21 @@ from gateway.domain.document import (
     SignerInfo,
     StaffInfo,
 )
+from gateway.domain.lengths import LENGTHS
 from tests.make import RECIPIENT, make_attachment, make_document, make_organization
 
 TODAY = date(2026, 3, 2)
 
 
 def judge(**overrides):
-    violations, _ = rules.check(make_document(**overrides), today=TODAY, limits=rules.Limits())
+    violations, _ = rules.check(make_document(**overrides), today=TODAY, limits=rules.Limits(), dialect=NATIONAL)
     return [violation.path.removeprefix("document.") for violation in violations]
 
 
 def test_a_good_document_passes_without_warning():
     """A complete document with short codes has nothing to mend."""
     document = make_document(sender=make_organization("H98"), to=(make_organization("H99.01"),))
-    assert rules.check(document, today=TODAY, limits=rules.Limits()) == ((), ())
+    assert rules.check(document, today=TODAY, limits=rules.Limits(), dialect=NATIONAL) == ((), ())
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,12 @@ def test_required_fields_are_named(overrides, path):
         ({"to_places": ("x",) * 201}, "to_places"),
         ({"response_for": (ResponseFor(organ_id="x" * 36),)}, "response_for[0].organ_id"),
         ({"other_info": OtherInfo(appendixes=("x" * 251,))}, "other_info.appendixes[0]"),
+        ({"other_info": OtherInfo(reply_fors=("x" * 201,))}, "other_info.reply_fors[0]"),
+        ({"other_info": OtherInfo(reference_codes=("x",) * 101)}, "other_info.reference_codes"),
+        ({"task_codes": ("x", "y" * 101)}, "task_codes[1]"),
+        ({"application_type": "x" * 101}, "application_type"),
+        ({"business": Business(staff_info=StaffInfo(staff_id="x" * 101))}, "business.staff_info.staff_id"),
+        ({"attachments": (make_attachment(field_name="x" * 101),)}, "attachments[0].field_name"),
         ({"other_info": OtherInfo(page_amount=65536)}, "other_info.page_amount"),
         ({"other_info": OtherInfo(priority=9)}, "other_info.priority"),
         ({"steering_type": 3}, "steering_type"),
@@ -95,7 +103,7 @@ def test_legal_lengths_only_warn():
         signer_info=SignerInfo(full_name="x" * 51),
         other_info=OtherInfo(page_amount=1000),
     )
-    violations, warnings = rules.check(document, today=TODAY, limits=rules.Limits())
+    violations, warnings = rules.check(document, today=TODAY, limits=rules.Limits(), dialect=NATIONAL)
     assert not violations
     assert {w.code for w in warnings} == {rules.LEGAL_LENGTH_EXCEEDED}
     assert [w.path.removeprefix("document.") for w in warnings] == [
@@ -125,14 +133,18 @@ def test_counts_follow_the_limits():
     document = make_document(
         to=tuple(make_organization(f"H99.{n}") for n in range(3)), attachments=(make_attachment(),) * 1
     )
-    violations, _ = rules.check(document, today=TODAY, limits=rules.Limits(recipients=2, attachments=0))
+    violations, _ = rules.check(
+        document, today=TODAY, limits=rules.Limits(recipients=2, attachments=0), dialect=NATIONAL
+    )
     assert [v.path for v in violations] == ["document.to", "document.attachments"]
 
 
 def test_only_new_documents_are_submitted():
     """Recall, update and replacement are refused by SubmitDocument, in words that say so."""
     for kind in (BusinessType.RECALL, BusinessType.UPDATE, BusinessType.REPLACE):
-        violations, _ = rules.check(make_document(business_type=kind), today=TODAY, limits=rules.Limits())
+        violations, _ = rules.check(
+            make_document(business_type=kind), today=TODAY, limits=rules.Limits(), dialect=NATIONAL
+        )
         assert [v.path for v in violations] == ["document.business_type"]
         assert "not offered by SubmitDocument" in violations[0].en
 
@@ -189,7 +201,7 @@ def test_violations_speak_both_languages():
         to=(), attachments=(), code_number="", subject="\x00", promulgation_date=None, steering_type=7,
         business_type=BusinessType.RECALL, other_info=OtherInfo(sphere_of_promulgation="Mật", page_amount=-1),
     )  # fmt: skip
-    violations, _ = rules.check(bad, today=TODAY, limits=rules.Limits())
+    violations, _ = rules.check(bad, today=TODAY, limits=rules.Limits(), dialect=NATIONAL)
     assert len(violations) == 9
     assert all(v.en and v.vi and v.en != v.vi for v in violations)
 
@@ -204,13 +216,93 @@ def test_default_document_id():
 def test_status_texts():
     """A reason is required where said, limited to 1,000 characters, and the clerk's data are limited too."""
     staff = StaffInfo(mobile="1" * 101)
-    found = rules.check_status_text(path="reason", text=" ", required=True, staff=staff)
+    found = rules.check_status_text(path="reason", text=" ", required=True, staff=staff, dialect=NATIONAL)
     assert [v.path for v in found] == ["reason", "staff_info.mobile"]
-    assert rules.check_status_text(path="d", text="x" * 1000, required=False, staff=StaffInfo()) == ()
-    assert len(rules.check_status_text(path="d", text="x" * 1001, required=False, staff=StaffInfo())) == 1
+    assert rules.check_status_text(path="d", text="x" * 1000, required=False, staff=StaffInfo(), dialect=NATIONAL) == ()
+    assert (
+        len(rules.check_status_text(path="d", text="x" * 1001, required=False, staff=StaffInfo(), dialect=NATIONAL))
+        == 1
+    )
 
 
 def test_the_last_of_many_recipients_is_judged():
     """5,000 recipients, the most there may be, are all looked at."""
     to = (*(make_organization(f"H99.{n}") for n in range(4999)), make_organization(RECIPIENT, fax="x" * 51))
     assert judge(to=to) == ["to[4999].fax"]
+
+
+@pytest.mark.parametrize(
+    ("name", "digits", "refused"), [("bkav", 11, False), ("bkav", 12, True), ("national", 12, False)]
+)
+def test_a_dialect_may_take_less(name, digits, refused):
+    """Bkav's axis takes 11 characters of CodeNumber, as the decree does; elsewhere more is only warned of."""
+    document = make_document(code_number="1" * digits)
+    violations, warnings = rules.check(document, today=TODAY, limits=rules.Limits(), dialect=DIALECTS[name])
+    assert [v.path for v in violations] == (["document.code_number"] if refused else [])
+    warned = "document.code_number" in [w.path for w in warnings]
+    assert warned is (digits > 11 and not refused)
+
+
+def test_a_dialect_limits_statuses_too():
+    """Bkav's axis has a column of 75 characters for what others take 1,000 of."""
+    for name, limit in (("bkav", 75), ("national", 1000)):
+        for size, refused in ((limit, False), (limit + 1, True)):
+            text = "x" * size
+            found = rules.check_status_text(
+                path="reason", text=text, required=True, staff=StaffInfo(), dialect=DIALECTS[name]
+            )
+            assert [v.path for v in found] == (["reason"] if refused else [])
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_dialect_names_fields_that_exist(name):
+    """A preset limits fields of the table, and none beyond what everybody takes."""
+    dialect = DIALECTS[name]
+    assert all(size <= LENGTHS[field].technical for field, size in dialect.lengths.items())
+    assert all(dialect.limit(field) == dialect.lengths.get(field, LENGTHS[field].technical) for field in LENGTHS)
+
+
+def writable(**overrides):
+    violations, _ = rules.check_writable(make_document(**overrides), limits=rules.Limits(), dialect=NATIONAL)
+    return [violation.path.removeprefix("document.") for violation in violations]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"business_type": BusinessType.RECALL},
+        {"business_type": 7},
+        {"attachments": ()},
+        {"subject": "", "code_number": "", "promulgation_date": None, "signer_info": SignerInfo()},
+        {"promulgation_date": TODAY + timedelta(days=400)},
+        {"to": (make_organization("00.99.W00"),)},
+    ],
+)
+def test_what_is_built_by_hand_may_break_the_sender_s_rules(overrides):
+    """A packet can be written of any business type, with elements missing, to whomever."""
+    assert writable(**overrides) == []
+    assert judge(**overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "path"),
+    [
+        ({"subject": "x" * 501}, "subject"),
+        ({"subject": "a\x00"}, "subject"),
+        ({"to": ()}, "to"),
+        ({"other_info": OtherInfo(sphere_of_promulgation="Mật")}, "other_info.sphere_of_promulgation"),
+        ({"other_info": OtherInfo(page_amount=-1)}, "other_info.page_amount"),
+        ({"attachments": (make_attachment(name="a/b.pdf"),)}, "attachments[0].attachment_name"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_by_hand_too(overrides, path):
+    """Texts beyond the limits, values no element can hold, names of folders and state secrets are refused here too."""
+    assert writable(**overrides) == [path]
+
+
+def test_writing_warns_as_submitting_does():
+    """The decree's lengths are warned of in both ways."""
+    document = make_document(code_number="1" * 12)
+    _, submitted = rules.check(document, today=TODAY, limits=rules.Limits(), dialect=NATIONAL)
+    _, written = rules.check_writable(document, limits=rules.Limits(), dialect=NATIONAL)
+    assert written == submitted != ()

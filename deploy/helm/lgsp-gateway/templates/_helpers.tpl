@@ -22,10 +22,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- end }}
 
-{{/* The keys of a map as TOML: camelCase becomes snake_case; JSON strings, numbers and lists are TOML ones. */}}
+{{/* The keys of a map as TOML: camelCase becomes snake_case; JSON strings, numbers and lists are TOML ones. A null says
+what leaving the key out says. */}}
 {{- define "lgsp-gateway.toml" -}}
 {{- range $key, $value := . }}
+{{- if not (kindIs "invalid" $value) }}
 {{ regexReplaceAll "([A-Z])" $key "_${1}" | lower }} = {{ toRawJson $value }}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
+from gateway.domain.dialect import NATIONAL, Dialect
 from gateway.domain.document import (
     Attachment,
     AttachmentRole,
@@ -70,12 +71,16 @@ def attach(
     return replace(document, attachments=attachments), stored
 
 
-def translator(blobs: MemoryBlobs, limits: Limits | None = None) -> EdxmlTranslator:
-    return EdxmlTranslator(blobs=blobs, limits=limits or Limits())
+def translator(blobs: MemoryBlobs, limits: Limits | None = None, dialect: Dialect = NATIONAL) -> EdxmlTranslator:
+    return EdxmlTranslator(blobs=blobs, limits=limits or Limits(), dialect=dialect)
 
 
-def draft(blobs: MemoryBlobs, document: Document, stored: tuple[StoredObject, ...] = ()) -> Draft:
-    return translator(blobs).draft_document(document, stored, recipients=document.to, hop=HOP)
+def draft(
+    blobs: MemoryBlobs, document: Document, stored: tuple[StoredObject, ...] = (), dialect: Dialect = NATIONAL
+) -> Draft:
+    made = translator(blobs, dialect=dialect).draft_document(document, stored, recipients=document.to, hop=HOP)
+    assert isinstance(made, Draft)
+    return made
 
 
 async def packet(blobs: MemoryBlobs, made: Draft) -> bytes:
@@ -83,8 +88,13 @@ async def packet(blobs: MemoryBlobs, made: Draft) -> bytes:
 
 
 async def read(
-    blobs: MemoryBlobs, raw: bytes, *, kind: PacketKind = PacketKind.DOCUMENT, limits: Limits | None = None
+    blobs: MemoryBlobs,
+    raw: bytes,
+    *,
+    kind: PacketKind = PacketKind.DOCUMENT,
+    limits: Limits | None = None,
+    dialect: Dialect = NATIONAL,
 ) -> Unpacked | PacketDefect:
     item = AxisItem(axis_doc_id=AxisDocId("1"), kind=kind, recipients=())
     received = Received(account=AccountName("axis"), item=item, raw=blobs.put(raw))
-    return await translator(blobs, limits).read(received)
+    return await translator(blobs, limits, dialect).read(received)

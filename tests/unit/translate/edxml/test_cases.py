@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from gateway.cli.view import whole_json
 from gateway.domain.packet import PacketDefect, PacketKind, UnpackedDocument
-from gateway.translate.edxml.inspection import as_json, inspect
-from gateway.translate.edxml.strict import check
+from gateway.translate.edxml.workbench.inspection import inspect
+from gateway.translate.edxml.workbench.strict import check
 from gateway.xmlsafe import Limits
 from tests.fakes.blobs import MemoryBlobs
 from tests.unit.translate.edxml.sample import read
@@ -29,16 +30,16 @@ def brief(value: dict[str, Any]) -> dict[str, Any]:
     if "error" in value:
         assert value["error"]["message"]
         return {"error": {key: value["error"][key] for key in ("code", "path")}}
-    assert set(value) == KEYS
+    assert set(value) == KEYS | {value["kind"]}
     assert all(warning["message"] for warning in value["warnings"])
     return value | {"warnings": [{key: warning[key] for key in ("code", "path")} for warning in value["warnings"]]}
 
 
 @pytest.mark.parametrize("case", CASES, ids=by_name)
 async def test_a_packet_reads_as_expected(case):
-    """The JSON of `packet inspect` is exactly the expected one, codes and element paths included."""
+    """The JSON of `packet inspect` is exactly the expected one, every field, code and element path included."""
     inspection = await inspect(case / "packet.edxml", Limits())
-    assert brief(as_json(inspection)) == json.loads((case / "expected.json").read_text())
+    assert brief(whole_json(inspection)) == json.loads((case / "expected.json").read_text())
 
 
 @pytest.mark.parametrize("case", CASES, ids=by_name)
@@ -61,6 +62,6 @@ async def test_chunks_do_not_matter(case, size):
     blobs = MemoryBlobs(chunk=size)
     kind = PacketKind.STATUS if expected.get("kind") == "status" else PacketKind.DOCUMENT
     result = await read(blobs, (case / "packet.edxml").read_bytes(), kind=kind)
-    assert brief(as_json(result)) == expected
+    assert brief(whole_json(result)) == expected
     kept = len(result.objects) if isinstance(result, UnpackedDocument) else 0
     assert len(blobs.objects) == kept + 1

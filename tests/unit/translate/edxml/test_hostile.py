@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.domain.packet import PacketDefect
 from gateway.translate.edxml.codes import NS102
+from gateway.translate.edxml.reading.reader import read_packet
 from gateway.xmlsafe import MIB, Limits
 from tests.fakes.blobs import MemoryBlobs
 from tests.unit.translate.edxml.sample import read
@@ -27,7 +28,7 @@ SECONDS = 2.0
 PROBE = """
 import asyncio, json, resource, sys, time
 from pathlib import Path
-from gateway.translate.edxml.inspection import as_json, inspect
+from gateway.translate.edxml.workbench.inspection import as_json, inspect
 from gateway.xmlsafe import Limits
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start = time.process_time()
@@ -68,6 +69,16 @@ HOSTILE = {
         "ELEMENT_MISSING",
     ),
     "zip-bomb": (bomb, "ZIP_RATIO"),
+    "giant-instruction": (lambda: [ROOT, b"<?a ", *([b"x" * MIB] * 64)], "XML_TOKEN_TOO_LARGE"),
+    "giant-section": (lambda: [ROOT, b"<![CDATA[", *([b"x" * MIB] * 64)], "XML_HEADER_TOO_LARGE"),
+    "giant-comment-in-content": (
+        lambda: [PLAIN.partition(CONTENT)[0], b"<!--", *([b"x" * MIB] * 64)], "XML_TOKEN_TOO_LARGE"),
+    "references-in-content": (
+        lambda: [PLAIN.partition(CONTENT)[0], *([b"&#65;" * (MIB // 5)] * 64)], "XML_HEADER_TOO_LARGE"),
+    "comments-in-content": (
+        lambda: [PLAIN.partition(CONTENT)[0], *([b"<!---->" * (MIB // 7)] * 64)], "XML_HEADER_TOO_LARGE"),
+    "space-before": (lambda: [b" " * 100, *([b" " * MIB] * 64)], "NOT_XML"),
+    "utf-16": (lambda: ['<?xml version="1.0"?>'.encode("utf-16"), *([b"\x00 " * MIB] * 8)], "XML_NOT_UTF8"),
     "namespaces": (
         lambda: [ROOT, *(f'<a xmlns="relative{i}">'.encode() + b"</a>" for i in range(50_000))],
         "XML_MALFORMED",
@@ -104,6 +115,24 @@ def test_hostile_packets_cost_little(name, tmp_path):
     assert measured["answer"]["error"]["code"].startswith(code)
     assert measured["seconds"] < SECONDS
     assert measured["bytes"] < MEMORY
+
+
+async def test_a_gigabyte_of_attributes_is_not_waited_for():
+    """The element is refused when its tag has grown too long; the rest of the packet is never asked for."""
+    taken = 0
+
+    async def packet() -> AsyncIterator[bytes]:
+        nonlocal taken
+        yield ROOT + b"<a"
+        for number in range(1024 * 16):
+            block = b"".join(b" a%d_%d='x'" % (number, place) for place in range(5_000))
+            taken += len(block)
+            yield block
+
+    result = await read_packet(packet(), objects=MemoryBlobs(), limits=Limits(), said=None)
+    assert isinstance(result, PacketDefect)
+    assert result.code == "XML_TOKEN_TOO_LARGE"
+    assert taken < 2 * MIB
 
 
 @pytest.mark.parametrize("end", range(0, len(PLAIN) - 10, 97))

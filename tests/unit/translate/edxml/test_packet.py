@@ -8,8 +8,9 @@ import zipfile
 
 import pytest
 
+from gateway.domain.dialect import Dialect
 from gateway.domain.packet import EncodedPart
-from gateway.translate.edxml.strict import check
+from gateway.translate.edxml.workbench.strict import check
 from gateway.xmlsafe import Limits
 from tests.fakes.blobs import MemoryBlobs
 from tests.unit.translate.edxml.sample import DOCUMENT, attach, draft, packet, translator
@@ -19,15 +20,24 @@ PDF = b"%PDF-1.4 dummy"
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 1000])
 async def test_the_seal_is_what_is_sent(chunk):
-    """Length and digest of the seal are those of the streamed bytes, however the store cuts its objects."""
+    """Length and digest of the seal are those of the streamed bytes, however the store cuts its objects.
+
+    The length is known without reading anything, whatever the file's size leaves over in base64.
+    """
     blobs = MemoryBlobs(chunk=chunk)
     document, stored = attach(
-        DOCUMENT, blobs, ("a.pdf", "application/pdf", PDF), ("b.xlsx", "", b"\x00" * 500), ("c", "", b"")
+        DOCUMENT,
+        blobs,
+        ("a.pdf", "application/pdf", PDF),
+        ("b.xlsx", "", b"\x00" * 500),
+        ("c", "", b""),
+        ("d.txt", "", b"12"),
     )
     made = draft(blobs, document, stored)
     sealed = await translator(blobs).seal(made)
     raw = await packet(blobs, made)
     assert (sealed.length, sealed.sha256) == (len(raw), hashlib.sha256(raw).hexdigest())
+    assert translator(blobs).length(made) == len(raw)
     assert sealed.draft is made
 
 
@@ -71,6 +81,16 @@ def test_the_zip_rule(name, raw):
     document, stored = attach(DOCUMENT, blobs, (name, "application/x", b"content"))
     (part,) = [part for part in draft(blobs, document, stored).parts if isinstance(part, EncodedPart)]
     assert (part.zip_entry is None) is raw
+
+
+async def test_without_the_zip_rule_files_travel_as_they_are():
+    """A dialect without the rule writes every file raw, under its own type."""
+    blobs = MemoryBlobs()
+    document, stored = attach(DOCUMENT, blobs, ("a.xlsx", "application/vnd.ms-excel", b"rows"))
+    raw = await packet(blobs, draft(blobs, document, stored, Dialect(zip_rule=False)))
+    assert b">" + base64.b64encode(b"rows") + b"<" in raw
+    assert raw.count(b"ContentType>application/vnd.ms-excel<") == 2
+    assert b"application/zip" not in raw
 
 
 async def test_what_is_written_passes_the_strict_check(tmp_path):

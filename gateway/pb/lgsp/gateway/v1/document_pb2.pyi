@@ -345,6 +345,8 @@ class StaffInfo(_message.Message):
     STAFF_FIELD_NUMBER: _builtins.int
     MOBILE_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_ID_FIELD_NUMBER: _builtins.int
+    STAFF_ID_FIELD_NUMBER: _builtins.int
     department: _builtins.str
     """Department (đơn vị). Element Department. Limit 300."""
     staff: _builtins.str
@@ -353,6 +355,10 @@ class StaffInfo(_message.Message):
     """Mobile number. Element Mobile. Limit 100."""
     email: _builtins.str
     """E-mail address. Element Email. Limit 100."""
+    department_id: _builtins.str
+    """Id of the department in the sender's system. Element DepartmentId, an addition of the national SDK. Limit 100."""
+    staff_id: _builtins.str
+    """Id of the clerk in the sender's system. Element StaffId, an addition of the national SDK. Limit 100."""
     def __init__(
         self,
         *,
@@ -360,10 +366,12 @@ class StaffInfo(_message.Message):
         staff: _builtins.str = ...,
         mobile: _builtins.str = ...,
         email: _builtins.str = ...,
+        department_id: _builtins.str = ...,
+        staff_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["department", b"department", "email", b"email", "mobile", b"mobile", "staff", b"staff"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["department", b"department", "department_id", b"department_id", "email", b"email", "mobile", b"mobile", "staff", b"staff", "staff_id", b"staff_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -381,6 +389,9 @@ class OtherInfo(_message.Message):
     PROMULGATION_AMOUNT_FIELD_NUMBER: _builtins.int
     PAGE_AMOUNT_FIELD_NUMBER: _builtins.int
     APPENDIXES_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
+    REPLY_FORS_FIELD_NUMBER: _builtins.int
+    REFERENCE_CODES_FIELD_NUMBER: _builtins.int
     priority: Global___Priority.ValueType
     """Urgency; it also orders the gateway's queue. Element Priority."""
     sphere_of_promulgation: _builtins.str
@@ -391,9 +402,21 @@ class OtherInfo(_message.Message):
     """Copies issued; 0 = absent. Element PromulgationAmount. Limit 65535."""
     page_amount: _builtins.int
     """Pages; 0 = absent. Element PageAmount. Legal limit 999; limit 65535."""
+    direction: _builtins.bool
+    """Whether the document directs others, as the national SDK says it. Element Direction, an addition of that SDK."""
     @_builtins.property
     def appendixes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Titles of appendixes (phụ lục). Element Appendixes/Appendix. Limit 250 each, 200 of them."""
+
+    @_builtins.property
+    def reply_fors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Documents answered, as the national SDK lists them. Element ReplyFors, an addition of that SDK. Limit 200 each, 100
+        of them.
+        """
+
+    @_builtins.property
+    def reference_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Codes of related documents. Element ReferenceCodes, an addition of the national SDK. Limit 200 each, 100 of them."""
 
     def __init__(
         self,
@@ -404,10 +427,13 @@ class OtherInfo(_message.Message):
         promulgation_amount: _builtins.int = ...,
         page_amount: _builtins.int = ...,
         appendixes: _abc.Iterable[_builtins.str] | None = ...,
+        direction: _builtins.bool = ...,
+        reply_fors: _abc.Iterable[_builtins.str] | None = ...,
+        reference_codes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appendixes", b"appendixes", "page_amount", b"page_amount", "priority", b"priority", "promulgation_amount", b"promulgation_amount", "sphere_of_promulgation", b"sphere_of_promulgation", "typer_notation", b"typer_notation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appendixes", b"appendixes", "direction", b"direction", "page_amount", b"page_amount", "priority", b"priority", "promulgation_amount", b"promulgation_amount", "reference_codes", b"reference_codes", "reply_fors", b"reply_fors", "sphere_of_promulgation", b"sphere_of_promulgation", "typer_notation", b"typer_notation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -477,7 +503,7 @@ class ReplacementInfo(_message.Message):
     """Document id of the replaced document. Element DocumentId. Limit 200."""
     @_builtins.property
     def organ_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Codes of the recipients concerned. Element OrganIdList/OrganId."""
+        """Codes of the recipients concerned. Element OrganIdList/OrganId. Limit 35 each."""
 
     def __init__(
         self,
@@ -564,6 +590,9 @@ class Attachment(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
     SIGNATURE_VERDICT_FIELD_NUMBER: _builtins.int
+    FIELD_NAME_FIELD_NUMBER: _builtins.int
+    MIME_TYPE_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name, `documents/{document}/attachments/{attachment}` or
     `receivedDocuments/{received_document}/attachments/{attachment}`. Output only.
@@ -584,6 +613,12 @@ class Attachment(_message.Message):
     """Description; empty when sending = attachment_name. Element Description. Limit 500."""
     content: _builtins.bytes
     """The bytes themselves, for small files: 1 MiB in all attachments of one request. Input only."""
+    field_name: _builtins.str
+    """Form field of the sender's system. Element FieldName, an addition of the national SDK. Limit 100."""
+    mime_type: _builtins.str
+    """Media type said once more. Element MimeType, an addition of the national SDK. Limit 255."""
+    format: _builtins.str
+    """Word for the file's format. Element Format, an addition of the national SDK. Limit 100."""
     @_builtins.property
     def signature_verdict(self) -> _signature_pb2.SignatureVerdict:
         """What the signatures inside the file are worth. Output only; absent for files that are not PDF."""
@@ -600,10 +635,13 @@ class Attachment(_message.Message):
         description: _builtins.str = ...,
         content: _builtins.bytes = ...,
         signature_verdict: _signature_pb2.SignatureVerdict | None = ...,
+        field_name: _builtins.str = ...,
+        mime_type: _builtins.str = ...,
+        format: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["signature_verdict", b"signature_verdict"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachment_name", b"attachment_name", "content", b"content", "description", b"description", "media_type", b"media_type", "name", b"name", "role", b"role", "sha256", b"sha256", "signature_verdict", b"signature_verdict", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachment_name", b"attachment_name", "content", b"content", "description", b"description", "field_name", b"field_name", "format", b"format", "media_type", b"media_type", "mime_type", b"mime_type", "name", b"name", "role", b"role", "sha256", b"sha256", "signature_verdict", b"signature_verdict", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -638,6 +676,8 @@ class Document(_message.Message):
     ATTACHMENTS_FIELD_NUMBER: _builtins.int
     DELIVERIES_FIELD_NUMBER: _builtins.int
     ACCEPT_TIME_FIELD_NUMBER: _builtins.int
+    APPLICATION_TYPE_FIELD_NUMBER: _builtins.int
+    TASK_CODES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name `documents/{document}` of a document sent through this gateway; opaque. Output only; empty inside a
     ReceivedDocument.
@@ -666,6 +706,8 @@ class Document(_message.Message):
     """Deadline for an answer (hạn trả lời), `yyyy-MM-dd`. Element DueDate."""
     steering_type: Global___SteeringType.ValueType
     """Whether it directs others."""
+    application_type: _builtins.str
+    """Application the document comes from. Element ApplicationType, an addition of the national SDK. Limit 100."""
     @_builtins.property
     def to(self) -> _containers.RepeatedCompositeFieldContainer[Global___Organization]:
         """Recipients (nơi nhận), 1 to 5,000, each once. Element To."""
@@ -710,6 +752,12 @@ class Document(_message.Message):
     def accept_time(self) -> _timestamp_pb2.Timestamp:
         """When the gateway made the document durable and so took it over. Output only."""
 
+    @_builtins.property
+    def task_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Codes of the tasks this document answers. Element ResponseForTask/TaskCode, an addition of the national SDK. Limit
+        100 each, 100 of them.
+        """
+
     def __init__(
         self,
         *,
@@ -735,10 +783,12 @@ class Document(_message.Message):
         attachments: _abc.Iterable[Global___Attachment] | None = ...,
         deliveries: _abc.Iterable[Global___Delivery] | None = ...,
         accept_time: _timestamp_pb2.Timestamp | None = ...,
+        application_type: _builtins.str = ...,
+        task_codes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "business", b"business", "document_type", b"document_type", "from", b"from", "other_info", b"other_info", "signer_info", b"signer_info"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "attachments", b"attachments", "business", b"business", "business_type", b"business_type", "code_notation", b"code_notation", "code_number", b"code_number", "content", b"content", "deliveries", b"deliveries", "document_id", b"document_id", "document_type", b"document_type", "due_date", b"due_date", "from", b"from", "name", b"name", "other_info", b"other_info", "promulgation_date", b"promulgation_date", "promulgation_place", b"promulgation_place", "response_for", b"response_for", "signer_info", b"signer_info", "steering_type", b"steering_type", "subject", b"subject", "to", b"to", "to_places", b"to_places", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "application_type", b"application_type", "attachments", b"attachments", "business", b"business", "business_type", b"business_type", "code_notation", b"code_notation", "code_number", b"code_number", "content", b"content", "deliveries", b"deliveries", "document_id", b"document_id", "document_type", b"document_type", "due_date", b"due_date", "from", b"from", "name", b"name", "other_info", b"other_info", "promulgation_date", b"promulgation_date", "promulgation_place", b"promulgation_place", "response_for", b"response_for", "signer_info", b"signer_info", "steering_type", b"steering_type", "subject", b"subject", "task_codes", b"task_codes", "to", b"to", "to_places", b"to_places", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

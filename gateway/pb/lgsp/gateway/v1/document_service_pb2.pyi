@@ -167,7 +167,7 @@ class Warning(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """Stable code, e.g. LEGAL_LENGTH_EXCEEDED; those of received packets are listed in docs/reference/packets.md."""
+    """Stable code, e.g. LEGAL_LENGTH_EXCEEDED; those of received packets are listed in docs/edxml.md."""
     path: _builtins.str
     """Field path, e.g. document.code_number; of a received packet the path of the edXML element."""
     message: _builtins.str

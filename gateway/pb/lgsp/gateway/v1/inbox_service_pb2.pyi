@@ -94,7 +94,7 @@ class ReceivedDocument(_message.Message):
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_document_service_pb2.Warning]:
-        """What was odd in the packet and read all the same. Codes in docs/reference/packets.md."""
+        """What was odd in the packet and read all the same. Codes in docs/edxml.md."""
 
     def __init__(
         self,

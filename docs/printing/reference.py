@@ -1,0 +1,129 @@
+"""The pages of docs/reference: errors, metrics, life cycles, settings."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from prometheus_client import CollectorRegistry
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from gateway.domain.errors import SENTENCES
+from gateway.domain.lifecycle import ITEM_MOVES, MESSAGE_MOVES, RECEPTION_MOVES
+from gateway.observability.metrics import Metrics
+from gateway.rpc.errors import STATUS
+from gateway.settings import Settings
+from printing.tables import NOTE, words_under
+
+
+def errors_page() -> str:
+    """Every reason a vendor system can meet."""
+    rows = [
+        f"| `{code}` | {STATUS[code].name} | {sentence.en} | {sentence.vi} |" for code, sentence in SENTENCES.items()
+    ]
+    return "\n".join(
+        [
+            NOTE,
+            "# Errors",
+            "",
+            "`reason` of google.rpc.ErrorInfo (domain `lgsp-gateway`), gRPC status, the sentence in both languages.",
+            "",
+            "| reason | status | English | tiếng Việt |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ],
+    )
+
+
+def metrics_page() -> str:
+    """Every metric and its labels."""
+    registry = CollectorRegistry()
+    metrics = vars(Metrics(registry))
+    rows = []
+    for collector in metrics.values():
+        if collector is registry:
+            continue
+        family = next(iter(collector.describe()))
+        suffix = "_total" if family.type == "counter" else ""
+        labels = ", ".join(collector._labelnames) or "-"  # noqa: SLF001 - the library has no public way to ask
+        rows.append(f"| `{family.name}{suffix}` | {family.type} | {labels} | {family.documentation} |")
+    return "\n".join(
+        [NOTE, "# Metrics", "", "| name | kind | labels | meaning |", "|---|---|---|---|", *sorted(rows), ""],
+    )
+
+
+def lifecycle_page() -> str:
+    """The state tables as diagrams."""
+    return "\n".join(
+        [
+            NOTE,
+            "# Life cycles",
+            "",
+            *_diagram("Outbox message", MESSAGE_MOVES, "queued"),
+            *_diagram("Reception (one received document, one recipient)", RECEPTION_MOVES, "waiting"),
+            *_diagram("Axis item", ITEM_MOVES, "fetched"),
+        ],
+    )
+
+
+def settings_page() -> str:
+    """Every key of the configuration file."""
+    lines = [
+        NOTE,
+        "# Settings",
+        "",
+        "One TOML file (`lgsp-gateway serve --config FILE`). An environment variable wins over the file: prefix",
+        "`LGSP_`, two underscores between levels, e.g. `LGSP_AXIS__NATIONAL__SECRET_FILE`. `lgsp-gateway check-config",
+        "FILE` checks everything without starting anything.",
+        "",
+    ]
+    for name, info in Settings.model_fields.items():
+        section, header = _section(name, info.annotation)
+        lines += [f"## {header}", "", f"{(section.__doc__ or '').strip()}", ""]
+        lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
+        for key, field in section.model_fields.items():
+            default = field.default
+            shown = "required" if default is PydanticUndefined else "-" if default in (None, "", ()) else f"`{default}`"
+            lines.append(f"| `{key}` | {_type_name(field.annotation)} | {shown} | {field.description} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _diagram(title: str, moves: Mapping[Any, frozenset[Any]], start: str) -> list[str]:
+    lines = [f"## {title}", "", "```mermaid", "stateDiagram-v2", f"    [*] --> {start}"]
+    for state, targets in moves.items():
+        lines += [f"    {state} --> {target}" for target in sorted(targets)]
+        if not targets:
+            lines.append(f"    {state} --> [*]")
+    meanings = [f"* `{state}`: {_meaning(type(state), state.name)}" for state in moves]
+    return [*lines, "```", "", *meanings, ""]
+
+
+def _meaning(states: type[StrEnum], member: str) -> str:
+    """The line under an enum member, else its name."""
+    return words_under(states)[member] or member.lower()
+
+
+def _section(name: str, annotation: Any) -> tuple[type[BaseModel], str]:
+    origin = get_origin(annotation)
+    if origin is dict:
+        return get_args(annotation)[1], f"[{name}.NAME]"
+    if origin is tuple:
+        return get_args(annotation)[0], f"[[{name}]]"
+    return annotation, f"[{name}]"
+
+
+def _type_name(annotation: Any) -> str:
+    """A type in the words of a configuration file; what may be left out has no default beside it."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f"`{word}`" for word in parts)
+    if origin in {Union, UnionType}:
+        return " or ".join(_type_name(part) for part in parts if part is not NoneType)
+    if origin is Annotated:
+        return _type_name(parts[0])
+    if origin is tuple:
+        return f"list of {_type_name(parts[0])}"
+    return str(annotation.__name__)

@@ -1,0 +1,1 @@
+"""What attachments carry: base64, wrapping ZIPs, kinds of files, where the bytes go."""

@@ -1,0 +1,45 @@
+"""Base64 as it arrives: pieces of text of any length, white space tolerated, everything else exact."""
+
+import pybase64
+
+_SPACE = b" \t\r\n"
+_QUANTUM = 4
+
+
+class Base64Error(ValueError):
+    """The text is no base64; the message says why."""
+
+
+class Base64Decoder:
+    """Decodes piece by piece and holds at most three characters back."""
+
+    def __init__(self) -> None:
+        self.spaced = False
+        """True if there was white space in the text."""
+        self._rest = b""
+        self._ended = False
+
+    def feed(self, text: bytes) -> bytes:
+        """The bytes that are complete with this piece. Raises Base64Error."""
+        bare = text.translate(None, _SPACE)
+        self.spaced = self.spaced or len(bare) < len(text)
+        piece = self._rest + bare
+        if not piece:
+            return b""
+        if self._ended:
+            raise Base64Error("characters after the padding")
+        whole = len(piece) - len(piece) % _QUANTUM
+        self._rest = piece[whole:]
+        try:
+            decoded = pybase64.b64decode(piece[:whole], validate=True)
+        except ValueError:
+            raise Base64Error("a character outside the alphabet, or padding in the middle") from None
+        self._ended = whole > 0 and piece[whole - 1] == ord("=")
+        if self._ended and self._rest:
+            raise Base64Error("characters after the padding")
+        return decoded
+
+    def finish(self) -> None:
+        """Check that nothing is left over. Raises Base64Error."""
+        if self._rest:
+            raise Base64Error("its length is no multiple of four")

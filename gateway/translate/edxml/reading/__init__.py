@@ -1,0 +1,1 @@
+"""Packets to domain values: the outer form, the light tree, the header."""
