@@ -107,4 +107,7 @@ def _replacement(node: Node, values: Values) -> ReplacementInfo:
         values.findings.add(Tolerance.ELEMENT_ABSENT, node, what="DocumentId")
     concerned = node.first("OrganIdList")
     codes: Iterable[Node] = concerned.all("OrganId") if concerned else ()
-    return ReplacementInfo(document_id=node.value("DocumentId"), organ_ids=tuple(OrganId(code.text) for code in codes))
+    return ReplacementInfo(
+        document_id=node.value("DocumentId"),
+        organ_ids=tuple(OrganId(text) for code in codes if (text := code.text)),
+    )

@@ -238,4 +238,4 @@ def _trace(node: Node | None, values: Values) -> tuple[TraceHeader, ...]:
 
 def _texts(node: Node | None, name: str) -> tuple[str, ...]:
     found: Iterable[Node] = node.all(name) if node else ()
-    return tuple(child.text for child in found)
+    return tuple(text for child in found if (text := child.text))

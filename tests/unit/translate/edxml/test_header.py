@@ -371,3 +371,12 @@ async def test_lists_that_name_nobody():
     assert made.business.receivers[0].organ_id == ""
     assert made.business.replacements[0].organ_ids == ("H98",)
     assert replace(made.business, receivers=(), replacements=()) == Business()
+
+
+async def test_a_list_has_no_empty_texts():
+    """An entry that says nothing itself, but holds an unknown element, is no entry."""
+    odd = "<X>noise</X>"
+    places = f"<ToPlaces><Place>{odd}</Place><Place>Archive</Place></ToPlaces>"
+    tasks = f"<ResponseForTask><TaskCode>{odd}</TaskCode><TaskCode>T-2</TaskCode></ResponseForTask>"
+    made, _ = await document(packet(header() + places + tasks))
+    assert (made.to_places, made.task_codes) == (("Archive",), ("T-2",))
