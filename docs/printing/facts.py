@@ -20,13 +20,18 @@ TOLERANCES: Mapping[Tolerance, tuple[str, str]] = {
         "JSDK, sure (1.4, 2.2.4)",
     ),
     Tolerance.PAPER_PLACE: ("read as Bussiness/Paper", "JSDK, likely (1.4)"),
-    Tolerance.ELEMENT_ABSENT: ("the field stays empty", "JSDK has defaults for most, sure (1.5)"),
+    Tolerance.ELEMENT_ABSENT: (
+        "the field stays empty; a To without OrganId is left out",
+        "JSDK has defaults for most, sure (1.5)",
+    ),
     Tolerance.ELEMENT_EMPTY: ("as if it were not there", "RET: empty ResponseFor, sure (1.3, 1.5)"),
     Tolerance.ELEMENT_ORDER: ("read all the same", "JSDK re-serialises so, sure (1.3)"),
     Tolerance.ELEMENT_REPEATED: ("the first one counts", "own choice"),
     Tolerance.ELEMENT_UNKNOWN: ("passed over, kept in the original bytes", "own choice"),
     Tolerance.DECLARATION: ("read as UTF-8, whatever it says", "never met otherwise (1.1)"),
     Tolerance.PREFIX: ("read: the namespace counts, not the prefix", "a fully prefixed AttachmentEncoded, sure (1.2)"),
+    Tolerance.ATTACHMENTS_PLACE: ("read where it stands", "own choice"),
+    Tolerance.TEXT_STRAY: ("passed over, kept in the original bytes", "own choice"),
     Tolerance.NAMESPACE_FOREIGN: ("passed over with all it holds, kept in the original bytes", "own choice"),
     Tolerance.SIGNATURE_NOT_VERIFIABLE: (
         "never a reason to refuse; the signatures inside attached PDFs count",
@@ -55,6 +60,7 @@ TOLERANCES: Mapping[Tolerance, tuple[str, str]] = {
     Tolerance.CID_REPEATED: ("every `cid:` is stripped", "BKV, sure (4)"),
     Tolerance.LINKED_BY_NAME: ("the words of that Reference are taken", "sure (4)"),
     Tolerance.LINKED_BY_POSITION: ("the words of that Reference are taken", "sure (4)"),
+    Tolerance.REFERENCE_DIFFERS: ("the Attachment's own word counts", "own choice (4)"),
     Tolerance.REFERENCE_WITHOUT_ATTACHMENT: ("no file comes of it", "met, sure (4)"),
     Tolerance.ATTACHMENT_WITHOUT_REFERENCE: ("a file like any other", "met, sure (4)"),
     Tolerance.ATTACHMENT_EMPTY: ("a file of 0 bytes", "own choice"),
@@ -93,10 +99,10 @@ DEFECTS: Mapping[Defect, str] = {
 """Who sends such packets, or why it cannot be read."""
 
 XML_FAULTS: Mapping[XmlFault, str] = {
-    XmlFault.MALFORMED: "the XML is broken or ends early; the sentence names line and column",
+    XmlFault.MALFORMED: "the XML is broken or ends early; or not UTF-8; the sentence names the byte",
     XmlFault.DOCTYPE: "a document type declaration: no packet needs one, and entities come with it",
     XmlFault.UNDECLARED_PREFIX: "a prefix that nothing declares; met as `xlink:href` without `xmlns:xlink` (1.2)",
-    XmlFault.NOT_UTF8: "the bytes are not UTF-8, the only encoding of packets (1.1)",
+    XmlFault.NOT_UTF8: "the bytes are UTF-16 or UTF-32; packets are UTF-8 (1.1)",
     XmlFault.TOO_DEEP: "elements are nested too deep",
     XmlFault.TOO_MANY_ELEMENTS: "there are too many elements",
     XmlFault.HEADER_TOO_LARGE: "what is not attachment content is too large",
@@ -139,7 +145,11 @@ GUESSES: tuple[tuple[str, str, str], ...] = (
         "additions",
     ),
     ("Which peers want a status inside Status (1.6)", "none but Bkav's axis", "status_container"),
-    ("Whether a peer unwraps ZIPs (4)", "it does, as both SDKs", "zip_rule"),
+    (
+        "Whether a peer unwraps ZIPs (4)",
+        "it does, as both SDKs; without wrapping, a reader takes a ZIP of one entry for a wrapper",
+        "zip_rule",
+    ),
     (
         "Whether Priority 5 means normal (2.2)",
         "at Bkav's axis only",

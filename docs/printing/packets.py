@@ -38,14 +38,17 @@ lgsp-gateway packet build FILE.json -o OUT  # the other way: a packet from a Doc
 ```
 
 `inspect` ends with one of the [refusals](#refused), or with a document or status and its
-[warnings](#read-all-the-same); its JSON holds the whole document in the words of the contract. `check` adds the
-[deviations](#not-written-as-deployed-systems-expect). Every line is a code, the path of the element and a sentence;
-words in braces below stand for what was found. Exit codes: 0 read (`check`: nothing to say), 2 refused (`check`: or
-something to say), 64 wrong usage. `--config FILE` takes the limits of a configuration.
+[warnings](#read-all-the-same); its JSON holds the whole document in the words of the contract (of a status, who sends
+it and what it is about stand beside, as `from` and `response_for`). `check` lists the
+[deviations](#not-written-as-deployed-systems-expect) instead, each at its place, and of the warnings those that have
+no code among them. Every finding is a code, the path of the element and a sentence; words in braces below stand for
+what was found. Exit codes: 0 read (`check`: nothing to say), 2 refused (`check`: or something to say), 64 wrong usage,
+1 something else failed, such as a full disk. `--config FILE` takes the limits of a configuration.
 
 `build` takes the [JSON mapping of the contract's Document](vendors.md#packets-without-a-gateway) and warns of
 `NOT_STANDARD` (the standard or SubmitDocument wants it otherwise; it is written all the same), `NOT_CARRIED` (a reader
-of the packet would find something else than was given) and `LEGAL_LENGTH_EXCEEDED`. `extract` writes all files or
+of the packet would find something else than was given: white space around a text is lost, for one, and what only the
+gateway says, such as `deliveries`) and `LEGAL_LENGTH_EXCEEDED`. `extract` writes all files or
 none, and never over a file that is there (`FILE_EXISTS`). `packet original ACCOUNT AXIS_DOC_ID --config FILE -o OUT`
 gives back what the gateway received, byte for byte.
 
@@ -101,7 +104,8 @@ def _refusals() -> list[str]:
     return [
         "## Refused",
         "",
-        "Such a packet is quarantined whole, the axis is told `fail`, and its neighbours go on.",
+        "Such a packet is quarantined whole, the axis is told `fail`, and its neighbours go on. One larger than",
+        "`limits.packet_bytes` is not taken in at all: it waits at the axis until the limit is raised.",
         "",
         *table(("code", "sentence", "who sends it, or why it cannot be read"), defects),
         "Below the format's surface, a packet is refused for its XML:",
@@ -257,7 +261,8 @@ def _code_lists() -> list[str]:
     lines = [
         "## Code lists",
         "",
-        "A value outside a list is kept, shown and warned of when received, and refused when sent.",
+        "A value outside the first four lists is kept, shown and warned of when received, and refused when sent. Of",
+        "kinds of documents any number is taken, both ways: their name counts.",
         "",
     ]
     for title, values in lists:

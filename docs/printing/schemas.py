@@ -48,7 +48,8 @@ _STRICT = (
     "* prefixes: `edXML:` literally on all elements inside the envelope, none outside;",
     "* that a document has a TraceHeaderList, and a status neither that nor a body nor attachments;",
     "* that files other than pdf, doc, docx, zip travel in a ZIP, that base64 has no line breaks, that `cid:` stands",
-    "  once; that a day exists, that two codes differ in more than case; legal lengths, which only warn.",
+    "  once, that a file has one name in both its places; that a day exists, that two codes differ in more than case;",
+    "  what contradicts the files or the list of kinds; legal lengths, which only warn.",
     "Elements said to be additions are the national SDK's own. The container Status is Bkav's, else MessageHeader.",
 )
 _TOLERANT = (
@@ -56,7 +57,6 @@ _TOLERANT = (
     "The tolerant form: the names that lgsp-gateway's reader knows, in any order and number, in both spellings, among",
     "any others, without lengths. A packet that is valid here may still be refused, e.g. without From/OrganId: an XSD",
     "in which unknown elements are allowed everywhere cannot demand any. `packet inspect` tells.",
-    "Text beside the elements of a group, which the reader passes over without a word, is refused here.",
     "edXMLEnvelope has no declaration of its own, so that it is not taken as a root; what is in it is validated.",
 )
 
@@ -77,7 +77,7 @@ def tolerant_schema() -> str:
     """The form that is read."""
     known = _known_names()
     attributes = _any_attribute()
-    group = _type(_sequence(_any()), attributes, name="Group")
+    group = _type(_sequence(_any()), attributes, name="Group", mixed="true")
     text = _type(_sequence(_any()), attributes, name="Text", mixed="true")
     anything = _type(_sequence(_any("skip")), attributes, name="Unread", mixed="true")
     digits = _simple(_facet("pattern", "[0-9]{0,3}"), name="Digits")

@@ -77,6 +77,7 @@ def read(file: Path, *, hop: str, as_json: bool) -> Wanted:
         ),
         roles=tuple(each.role for each in described.files),
         hop=hop,
+        passed_over=described.passed_over,
     )
 
 

@@ -30,8 +30,17 @@ def as_json(finding: Finding) -> dict[str, str]:
 
 
 def as_line(finding: Finding) -> str:
-    """A finding as the terminal has it."""
-    return f"{finding.code} {finding.path}: {finding.message}\n"
+    """A finding as the terminal has it: always one line."""
+    return _line(str(finding.code), finding.path, finding.message)
+
+
+def visible(text: str) -> str:
+    """A stranger's text cannot steer the terminal: what is not printable is shown as its number."""
+    return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
+
+
+def _line(code: str, path: str, message: str) -> str:
+    return f"{code} {visible(path)}: {visible(message)}\n"
 
 
 def refuse(code: str, path: str, message: str, *, as_json: bool) -> NoReturn:
@@ -39,7 +48,7 @@ def refuse(code: str, path: str, message: str, *, as_json: bool) -> NoReturn:
     if as_json:
         print_json({"error": {"code": code, "path": path, "message": message}})
     else:
-        sys.stderr.write(f"{code} {path}: {message}\n")
+        sys.stderr.write(_line(code, path, message))
     raise typer.Exit(REFUSED)
 
 

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gateway.cli.printing import REFUSED
+from gateway.cli.printing import REFUSED, visible
 from gateway.domain.document import AttachmentRole, Document, Organization, ResponseFor, StaffInfo, SteeringType
 from gateway.domain.packet import PacketDefect, PacketWarning, UnpackedDocument, UnpackedStatus
 from gateway.domain.status import StatusReport
@@ -16,6 +16,7 @@ from gateway.translate.edxml.codes import BUSINESS_WORDS, PRIORITY_WORDS
 from gateway.translate.edxml.workbench import inspection
 
 _RECIPIENTS_SHOWN = 20
+_CHANGES = {0: "removed", 1: "added"}
 
 Rows = Iterator[tuple[str, str]]
 
@@ -39,17 +40,17 @@ def show(file: Path, found: inspection.Inspection) -> None:
     console = Console(highlight=False, soft_wrap=True)
     match found:
         case PacketDefect():
-            console.print(f"[bold red]refused[/]  {escape(str(file))}")
+            console.print(f"[bold red]refused[/]  {escape(visible(str(file)))}")
             _print_rows(console, iter([("code", found.code), ("path", found.path), ("why", found.message)]))
             raise typer.Exit(REFUSED)
         case UnpackedDocument(document=document, warnings=warnings):
             kind = BUSINESS_WORDS.get(document.business_type, f"business type {document.business_type}")
-            console.print(f"[bold]document[/] ({kind})  {escape(str(file))}")
+            console.print(f"[bold]document[/] ({kind})  {escape(visible(str(file)))}")
             _print_rows(console, _document_rows(document))
             _print_attachments(console, document)
             _print_warnings(console, warnings)
         case UnpackedStatus(report=report, warnings=warnings):
-            console.print(f"[bold]status {escape(report.status_code)}[/]  {escape(str(file))}")
+            console.print(f"[bold]status {escape(report.status_code)}[/]  {escape(visible(str(file)))}")
             _print_rows(console, _status_rows(report))
             _print_warnings(console, warnings)
 
@@ -81,7 +82,8 @@ def _document_rows(document: Document) -> Rows:
     yield "reason", business.reason
     yield "updates", business.document_id
     for change in business.receivers:
-        yield "recipient", f"{'added' if change.receiver_type == 1 else 'removed'}: {change.organ_id}"
+        word = _CHANGES.get(change.receiver_type, f"changed ({change.receiver_type})")
+        yield "recipient", f"{word}: {change.organ_id}"
     for replaced in business.replacements:
         yield "replaces", _joined(" for ", replaced.document_id, ", ".join(replaced.organ_ids))
     yield "clerk", _staff(business.staff_info)
@@ -127,7 +129,7 @@ def _joined(between: str, *parts: str) -> str:
 def _print_rows(console: Console, rows: Rows) -> None:
     for label, text in rows:
         if text:
-            console.print(f"  [bold]{label:<14}[/] {escape(_visible(text))}")
+            console.print(f"  [bold]{label:<14}[/] {escape(visible(text))}")
 
 
 def _print_attachments(console: Console, document: Document) -> None:
@@ -137,18 +139,13 @@ def _print_attachments(console: Console, document: Document) -> None:
     console.print(f"\n[bold]{len(document.attachments)} attachments[/]")
     for one in document.attachments:
         part = "main" if one.role is AttachmentRole.MAIN else "annex"
-        name = escape(_visible(one.name)) or "(no name)"
-        console.print(f"  {name}  [dim]{part}, {escape(_visible(one.media_type))}, {one.size:,} bytes[/]")
+        name = escape(visible(one.name)) or "(no name)"
+        console.print(f"  {name}  [dim]{part}, {escape(visible(one.media_type))}, {one.size:,} bytes[/]")
         console.print(f"    [dim]sha256 {one.sha256}[/]")
 
 
 def _print_warnings(console: Console, warnings: Sequence[PacketWarning]) -> None:
     console.print(f"\n[bold]{len(warnings)} warnings[/]" if warnings else "\nno warnings")
     for one in warnings:
-        console.print(f"  [yellow]{escape(one.code)}[/]  {escape(_visible(one.message))}")
-        console.print(f"    [dim]{escape(_visible(one.path))}[/]")
-
-
-def _visible(text: str) -> str:
-    """A stranger's text cannot steer the terminal: what is not printable is shown as its number."""
-    return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
+        console.print(f"  [yellow]{escape(one.code)}[/]  {escape(visible(one.message))}")
+        console.print(f"    [dim]{escape(visible(one.path))}[/]")

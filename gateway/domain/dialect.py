@@ -45,7 +45,10 @@ class Dialect:
     shape: Shape = Shape.NATIONAL
     status_container: StatusContainer = StatusContainer.MESSAGE_HEADER
     zip_rule: bool = True
-    """True: files other than pdf, doc, docx, zip travel alone in a ZIP (edxml.md 4); False: all files as they are."""
+    """True: files other than pdf, doc, docx, zip travel alone in a ZIP (edxml.md 4).
+
+    False: all files as they are; who reads by the rule then opens a ZIP of one entry that is not named zip.
+    """
     type_practice: TypePractice = TypePractice.AS_GIVEN
     additions: bool = True
     """True: what a document says in elements of the national SDK's own is written too."""

@@ -20,6 +20,13 @@ from gateway.domain.document import Document
 from gateway.domain.ids import Digest
 
 _NO_SIZE = -1
+_LATER = frozenset(
+    {
+        *("application_type", "task_codes", "direction", "reply_fors", "reference_codes", "department_id", "staff_id"),
+        *("field_name", "mime_type", "format"),
+    },
+)
+"""Fields that the model got after digests of requests were first stored; a field added later joins them."""
 
 
 def content_digest(document: Document) -> Digest:
@@ -36,17 +43,16 @@ def submission_digest(document: Document) -> Digest:
 def request_digest(agency: Agency, document: Document) -> Digest:
     """The request as it came; what the server fills in (sizes, verdicts, trace) is left out."""
     bare = tuple(replace(a, size=_NO_SIZE, verdict=None) for a in document.attachments)
-    asked = without_empty(asdict(replace(document, attachments=bare, trace=())))
+    asked = without_later(asdict(replace(document, attachments=bare, trace=())))
     return _digest({"agency": agency.id, "document": asked})
 
 
-def without_empty(value: object) -> object:
-    """Absent and empty are one: a request asked again after an upgrade that knows more fields is the same request."""
+def without_later(value: object) -> object:
+    """Without empty fields of _LATER: a request asked again after an upgrade is the request it was."""
     if isinstance(value, dict):
-        kept = {key: without_empty(each) for key, each in value.items()}
-        return {key: each for key, each in kept.items() if each is not False and each not in ("", None, (), {})}
+        return {key: without_later(each) for key, each in value.items() if key not in _LATER or each}
     if isinstance(value, tuple):
-        return tuple(without_empty(each) for each in value)
+        return tuple(without_later(each) for each in value)
     return value
 
 

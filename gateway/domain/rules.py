@@ -34,9 +34,6 @@ LEGAL_LENGTH_EXCEEDED = "LEGAL_LENGTH_EXCEEDED"
 NAME_LIMIT = LENGTHS["Organization.organ_name"].technical
 """Characters of an agency's name as printed."""
 
-STATUS_TEXT_LIMIT = LENGTHS["StatusReport.description"].technical
-"""Characters of a status's Description, whatever the peer."""
-
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot carry."""
 
@@ -104,11 +101,11 @@ def check_writable(
 
 
 def check_status_text(
-    *, path: str, text: str, required: bool, staff: StaffInfo, staff_path: str = "staff_info", dialect: Dialect
+    *, path: str, text: str, required: bool, staff: StaffInfo, dialect: Dialect
 ) -> tuple[FieldViolation, ...]:
     """What is wrong with the words of a refusal or status report to a peer of this dialect."""
     described = _Text(path=path, value=text, field="StatusReport.description", required=required)
-    fields = (described, *_staff(staff_path, staff))
+    fields = (described, *_fields("staff_info", staff, *_STAFF))
     return (
         *(v for field in fields for v in _judge_required(field)),
         *(v for field in fields for v in _judge_text(field, dialect)),
@@ -177,17 +174,13 @@ def _texts(document: Document) -> Iterator[_Text]:
         yield from _fields(f"document.response_for[{i}]", reference, *_RESPONSE_FOR)
     business = document.business
     yield from _fields("document.business", business, *_BUSINESS)
-    yield from _staff("document.business.staff_info", business.staff_info)
+    yield from _fields("document.business.staff_info", business.staff_info, *_STAFF)
     for i, change in enumerate(business.receivers):
         yield from _fields(f"document.business.receivers[{i}]", change, *_RECEIVER)
     for i, replaced in enumerate(business.replacements):
         yield from _fields(f"document.business.replacements[{i}]", replaced, *_REPLACEMENT)
     for i, attachment in enumerate(document.attachments):
         yield from _fields(f"document.attachments[{i}]", attachment, *_ATTACHMENT)
-
-
-def _staff(path: str, staff: StaffInfo) -> Iterator[_Text]:
-    yield from _fields(path, staff, *_STAFF)
 
 
 def _judge_required(text: _Text) -> Iterator[FieldViolation]:

@@ -22,7 +22,6 @@ from gateway.domain.packet import (
     UnpackedStatus,
     VerifiedDocument,
 )
-from gateway.domain.rules import STATUS_TEXT_LIMIT
 from gateway.domain.status import ARRIVED, KNOWN, REFUSED, StatusReport
 from gateway.flows.config import AccountPolicy, ReceiptAt
 from gateway.flows.receipts import report_on
@@ -139,7 +138,9 @@ class Intake:
             await self._blobs.discard([stored.key for stored in unpacked.objects])
             return await self._quarantine(received, _FOR_NOBODY)
         verified = await self._signatures.verify(unpacked, at=self._clock.now())
-        refusal = signing.refusal(self._signature_policy, verified.document)[:STATUS_TEXT_LIMIT]
+        # Our own words, unlike a vendor's, are shortened to what the peer takes: nobody is there to mend them.
+        longest = self._account.dialect.limit("StatusReport.description")
+        refusal = signing.refusal(self._signature_policy, verified.document)[:longest]
         stored = await self._store(received, verified, recipients, refusal)
         if isinstance(stored, Stored):
             await self._split(received, unpacked.spans)

@@ -20,10 +20,15 @@ _alembic = Lock()
 def upgrade(path: Path) -> None:
     """Apply every missing revision in one transaction, under the file's write lock; the file is made if absent.
 
+    A later release's schema is left as it is: it leaves this release able to run, so a release can be taken back.
+
     Raises GatewayError STORE_UNAVAILABLE if the file cannot be used.
     """
     with _alembic, mapped_errors(), _connection(path, write=True) as connection:
         config = _config()
+        found = _revision(connection)
+        if found is not None and found not in _history(config):
+            return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -36,11 +41,19 @@ def require_current(path: Path) -> None:
     if not path.is_file():
         raise unavailable("no such file")
     with mapped_errors(), _connection(path, write=False) as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    history = ScriptDirectory.from_config(_config())
-    older = {script.revision for script in history.walk_revisions()} - set(history.get_heads())
+        found = _revision(connection)
+    _, *older = _history(_config())
     if found is None or found in older:
         raise unavailable("the schema is an earlier release's; the gateway brings it up to date when it starts")
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _history(config: Config) -> tuple[str, ...]:
+    """Every revision this release knows, newest first."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(config).walk_revisions())
 
 
 def _config() -> Config:

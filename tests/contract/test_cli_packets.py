@@ -498,3 +498,38 @@ def test_the_view_for_people(folder: Path) -> None:
     refused = run("inspect", CASES / "refused-doctype" / "packet.edxml")
     assert refused.returncode == 2
     assert "XML_DOCTYPE" in refused.stdout
+
+
+def test_a_strangers_text_stays_on_its_line(folder: Path) -> None:
+    """`check` prints one line for each deviation, whatever line breaks and controls are in what was found."""
+    text = "12\n0 deviations\u009b31m\u202e"
+    value = small(to=[{"organId": text, "organName": "x"}], attachments=[{"path": "in/main.pdf"}])
+    assert run("build", described(folder, value), "-o", folder / "out.edxml").returncode == 0
+    done = run("check", folder / "out.edxml")
+    assert done.returncode == 2
+    *lines, last = done.stdout.split("\n")[:-1]
+    assert last == f"{len(lines)} deviations"
+    assert "12\\u000a0 deviations\\u009b31m\\u202e" in done.stdout
+
+
+def test_what_no_packet_says_is_told(folder: Path) -> None:
+    """A document as GetDocument gives it can be built; what has no place in a packet is warned of."""
+    value = small(name="documents/1", deliveries=[{"organId": "H98.02"}], attachments=[{"path": "in/main.pdf"}])
+    done = run("build", described(folder, value), "-o", folder / "out.edxml", "--json")
+    assert done.returncode == 0
+    told = [one["path"] for one in json.loads(done.stdout)["warnings"] if one["code"] == "NOT_CARRIED"]
+    assert told == ["document.name", "document.deliveries"]
+
+
+def test_a_change_of_no_known_kind_is_shown_as_it_is(folder: Path) -> None:
+    """The view for people does not call every recipient that was not added removed."""
+    value = small(
+        businessType="BUSINESS_TYPE_UPDATE",
+        business={"receivers": [{"receiverType": 1, "organId": "H98.02"}, {"receiverType": 0, "organId": "H98.03"}]},
+    )
+    assert run("build", described(folder, value), "-o", folder / "out.edxml").returncode == 0
+    raw = (folder / "out.edxml").read_text()
+    (folder / "out.edxml").write_text(raw.replace("ReceiverType>0<", "ReceiverType>7<"))
+    shown = run("inspect", folder / "out.edxml").stdout
+    assert "added: H98.02" in shown
+    assert "changed (7): H98.03" in shown

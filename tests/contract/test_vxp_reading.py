@@ -117,6 +117,17 @@ async def test_no_packet(tmp_path, fetch, body):
     writer.close()
 
 
+@pytest.mark.parametrize("opening", [b"MIME-Version: 1.0", b"content-type: multipart/related", b"--part-1"])
+async def test_the_older_form_is_taken_in(tmp_path, opening):
+    """A packet of the MIME form is stored, so that the reader can refuse it by name."""
+    writer = FileWriter(tmp_path / "raw")
+    body = opening + b"\r\n\r\nsoap and more\r\n"
+    async with peer_running(answering(body)) as peer, axis_at(peer.url) as axis:
+        fetched = await axis.fetch(ITEM, writer)
+    assert isinstance(fetched, Fetched)
+    assert (tmp_path / "raw").read_bytes() == body
+
+
 async def test_a_refused_download_is_final(tmp_path):
     """A download that the axis refuses for good is Rejected."""
     writer = FileWriter(tmp_path / "raw")

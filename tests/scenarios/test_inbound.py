@@ -1,9 +1,11 @@
 import asyncio
+import re
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from gateway.domain.dialect import DIALECTS
 from gateway.domain.document import StaffInfo
 from gateway.domain.ids import OrganId
 from gateway.domain.lifecycle import ItemState, ReceptionState
@@ -215,6 +217,19 @@ async def test_an_altered_document_is_refused(world):
     packets = [packet.data.decode() for packet in world.axis.taken]
     assert len(packets) == 2
     assert all(">02<" in packet and "altered after it was signed" in packet for packet in packets)
+
+
+async def test_our_refusal_fits_the_peer(world):
+    """The description of our own 02 is no longer than the peer takes: Bkav's column holds 75 characters."""
+    world.dialect = DIALECTS["bkav"]
+    world.signatures.verdicts[make_digest(PDF)] = Verdict.ALTERED
+    await put_document(world, make_incoming(attachments=(make_attachment(PDF, name="n" * 200 + ".pdf"),)))
+    async with world.gateway() as gateway:
+        await gateway.poller.poll()
+        await run_until_idle(gateway)
+    packets = [packet.data.decode() for packet in world.axis.taken]
+    said = [re.findall("<edXML:Description>(.*)</edXML:Description>", packet) for packet in packets]
+    assert [[len(text) for text in texts] for texts in said] == [[75], [75]]
 
 
 async def test_01_once_stored_if_the_setting_says_so(world):

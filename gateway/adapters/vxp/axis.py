@@ -216,7 +216,7 @@ class VxpAxis(Axis):
         except GatewayError as error:
             if error.code is not ErrorCode.ATTACHMENT_TOO_LARGE:
                 raise
-            return Rejected(code=TOO_LARGE, reason=error.english)
+            return Rejected(code=TOO_LARGE, reason="the packet is larger than limits.packet_bytes")
         if isinstance(reply, Fetched | Unavailable):
             return reply
         outcome = self._judge(reply, doc_id=item.axis_doc_id)

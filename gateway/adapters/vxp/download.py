@@ -15,6 +15,8 @@ _ENDLESS = 1 << 62
 """Bytes; an embedded packet is bounded by its writer and by the deadline."""
 _SNIFF = 1024
 _UTF16 = (b"\xff\xfe<\x00", b"\xfe\xff\x00<")
+_MIME = (b"mime-version:", b"content-type:", b"--")
+"""How packets of the older form begin: they are taken in, so that they are refused by name."""
 
 
 async def read_raw(response: httpx.Response, writer: BlobWriter) -> Fetched | Answer | Unavailable:
@@ -28,7 +30,7 @@ async def read_raw(response: httpx.Response, writer: BlobWriter) -> Fetched | An
     async for chunk in chunks:
         await writer.write(chunk)
         tail = (tail + chunk)[-_SNIFF:]
-    if not _is_delimited(response) and not (first + tail).rstrip().lower().endswith(b"edxml>"):
+    if not _is_delimited(response) and not (first + tail).rstrip().lower().endswith((b"edxml>", b"--")):
         return Unavailable(reason="the packet is cut: the connection ended within it")
     return Fetched(stored=await writer.finish())
 
@@ -55,9 +57,11 @@ async def read_embedded(response: httpx.Response, writer: BlobWriter) -> Fetched
 
 
 def looks_like_packet(first: bytes) -> bool:
-    """True if a body that begins so is XML and not a web page."""
+    """True if a body that begins so is XML and not a web page, or a packet of the older MIME form."""
     start = first[:_SNIFF].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if first.startswith(_UTF16):
+        return True
+    if start.startswith(_MIME):
         return True
     return start.startswith(b"<") and b"<html" not in start and not start.startswith(b"<!doctype html")
 

@@ -27,6 +27,8 @@ _SENTENCE = 200
 _PREAMBLE = re.compile(r"^Failed to parse \w+ field: ")
 _PLACE = re.compile(r" at \"?Document\b.*$", re.DOTALL)
 _BYTES_KEYS = ("path", "content")
+_SAID_BY_GATEWAY = ("name", "deliveries", "accept_time", "signature_verdict")
+"""Fields of Document and Attachment that no packet carries."""
 
 _MemberList = Sequence[tuple[str, Any]]
 
@@ -53,6 +55,8 @@ class DescribedDocument:
     """Attachments have size UNKNOWN_SIZE and an empty digest where none was given."""
     files: tuple[DescribedFile, ...]
     """One per attachment, same order."""
+    passed_over: tuple[str, ...]
+    """Paths of what was given and is only ever said by the gateway, such as deliveries."""
 
 
 def read_document(text: str) -> DescribedDocument | tuple[FieldViolation, ...]:
@@ -93,6 +97,7 @@ def _read(value: object) -> DescribedDocument | tuple[FieldViolation, ...]:
         _file(form, f"{_TOP}.attachments[{i}]", each, source)
         for i, (each, source) in enumerate(zip(message.attachments, sources, strict=True))
     )
+    passed_over = tuple(_passed_over(message))
     attachments = tuple(
         _attachment(form, f"{_TOP}.attachments[{i}]", each, file)
         for i, (each, file) in enumerate(zip(message.attachments, files, strict=True))
@@ -102,7 +107,18 @@ def _read(value: object) -> DescribedDocument | tuple[FieldViolation, ...]:
     trace = tuple(TraceHeader(organ_id=each.organ_id, timestamp=each.timestamp) for each in message.trace)
     if form.violations:
         return tuple(form.violations)
-    return DescribedDocument(document=replace(document, attachments=attachments, trace=trace), files=files)
+    whole = replace(document, attachments=attachments, trace=trace)
+    return DescribedDocument(document=whole, files=files, passed_over=passed_over)
+
+
+def _passed_over(message: pb.Document) -> Iterator[str]:
+    for name in _SAID_BY_GATEWAY:
+        if name in {field.name for field, _ in message.ListFields()}:
+            yield f"{_TOP}.{name}"
+    for i, attachment in enumerate(message.attachments):
+        for field, _ in attachment.ListFields():
+            if field.name in _SAID_BY_GATEWAY:
+                yield f"{_TOP}.attachments[{i}].{field.name}"
 
 
 def _fill(
@@ -134,7 +150,7 @@ def _fill(
                 for place, item, submessage in _groups(form, target, value, at):
                     _fill(form, submessage, item, place, sources)
             else:
-                _fill_scalar(form, message, name, value, at)
+                _fill_scalar(form, message, field.name, value, at)
         seen.add(known or name)
 
 
@@ -163,10 +179,18 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
+def _is_no_choice(value: object) -> bool:
+    """What protobuf's parser would take for an enum's number all the same, cut to a whole one."""
+    return isinstance(value, bool) or (isinstance(value, float) and not value.is_integer())
+
+
 def _fill_scalar(form: Form, message: Message, name: str, value: object, path: str) -> None:
     words = value if isinstance(value, list) else [value]
     if not all(_is_unicode(word) for word in words if isinstance(word, str)):
         form.wrong(path, "holds half a surrogate pair", "chứa ký tự Unicode không hợp lệ")
+        return
+    if message.DESCRIPTOR.fields_by_name[name].enum_type is not None and _is_no_choice(value):
+        form.wrong(path, "is neither a name nor a whole number", "không phải tên hoặc số nguyên")
         return
     try:
         ParseDict({name: value}, message)

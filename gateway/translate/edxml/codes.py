@@ -13,24 +13,9 @@ NS_DSIG = "http://www.w3.org/2000/09/xmldsig#"
 NS_2803 = frozenset({"http://www.inetcloud.vn/ns/edxml", "http://www.e-doc.vn/Schema/"})
 NS_SOAP = frozenset({"http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"})
 
-BUSINESS_WORDS: Mapping[int, str] = MappingProxyType(
-    {
-        BusinessType.NEW: "new",
-        BusinessType.RECALL: "recall",
-        BusinessType.UPDATE: "update",
-        BusinessType.REPLACE: "replace",
-    },
-)
-
-PRIORITY_WORDS: Mapping[int, str] = MappingProxyType(
-    {
-        Priority.NORMAL: "normal",
-        Priority.URGENT: "urgent",
-        Priority.VERY_URGENT: "very_urgent",
-        Priority.FLASH: "flash",
-        Priority.FLASH_TIMED: "flash_timed",
-    },
-)
+BUSINESS_WORDS: Mapping[int, str] = MappingProxyType({kind: kind.name.lower() for kind in BusinessType})
+PRIORITY_WORDS: Mapping[int, str] = MappingProxyType({priority: priority.name.lower() for priority in Priority})
+"""English words for people and programs, none of which stands in a packet."""
 
 TYPE_NORMATIVE = 1
 """Class of legal normative documents (văn bản quy phạm pháp luật)."""
@@ -41,7 +26,7 @@ NORMATIVE_NAMES = (
     *("Hiến pháp", "Luật", "Pháp lệnh", "Lệnh", "Nghị quyết", "Nghị quyết liên tịch", "Nghị định", "Quyết định"),
     *("Thông tư", "Thông tư liên tịch", "Chỉ thị", "Bộ luật"),
 )
-"""List A, numbered from 1 (annex of Amendment 1:2022)."""
+"""List A, numbered from 1 (annex of Amendment 1:2022), without its 13, which is no name that a document would bear."""
 
 ADMINISTRATIVE_NAMES: Mapping[int, str] = MappingProxyType(
     dict(

@@ -13,10 +13,10 @@ _STRICT_TIME = re.compile(r"([0-9]{4}/[0-9]{2}/[0-9]{2}) ([01][0-9]|2[0-3]):[0-5
 
 
 class ReadDate(NamedTuple):
-    """A date, or why there is none; `oddity` also says which tolerated form was met."""
+    """A date, or why there is none; `oddities` also says which tolerated forms were met."""
 
     day: date | None
-    oddity: Tolerance | None
+    oddities: tuple[Tolerance, ...] = ()
 
 
 def read_date(text: str) -> ReadDate:
@@ -26,15 +26,15 @@ def read_date(text: str) -> ReadDate:
     elif found := _DAY_FIRST.fullmatch(text):
         day, month, year = found.group(1), found.group(2), found.group(3)
     else:
-        return ReadDate(None, Tolerance.DATE_UNREADABLE)
+        return ReadDate(None, (Tolerance.DATE_UNREADABLE,))
     try:
         value = date(int(year), int(month), int(day))
     except ValueError:
-        return ReadDate(None, Tolerance.DATE_IMPOSSIBLE)
-    plain = text.removesuffix(found.group("time") or "")
-    if not _STRICT_DATE.fullmatch(plain):
-        return ReadDate(value, Tolerance.DATE_FORMAT)
-    return ReadDate(value, Tolerance.DATE_TIME if plain != text else None)
+        return ReadDate(None, (Tolerance.DATE_IMPOSSIBLE,))
+    time = found.group("time")
+    strange = _STRICT_DATE.fullmatch(text.removesuffix(time or "")) is None
+    met = ((Tolerance.DATE_FORMAT, strange), (Tolerance.DATE_TIME, time is not None))
+    return ReadDate(value, tuple(oddity for oddity, is_met in met if is_met))
 
 
 def is_strict_date(text: str) -> bool:

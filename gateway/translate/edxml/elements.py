@@ -4,12 +4,14 @@ The writer follows the same order by hand, since its text is literal; `check(wri
 additions, and a test keeps it so. Sources: edxml.md sections 1.3 to 1.6; lengths come from gateway.domain.lengths.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from gateway.domain.document import BusinessType, Priority, SteeringType
 from gateway.domain.lengths import LENGTHS
+from gateway.domain.status import KNOWN
 
 
 class Form(StrEnum):
@@ -65,6 +67,11 @@ def _number(name: str, *allowed: str, required: bool = False) -> Element:
     return Element(name=name, form=Form.NUMBER, allowed=allowed, required=required)
 
 
+def _words(values: Iterable[int]) -> Iterator[str]:
+    """The numbers of a code list as they are written."""
+    return (str(int(value)) for value in values)
+
+
 def _date(name: str, *, required: bool = False) -> Element:
     return Element(name=name, form=Form.DATE, required=required)
 
@@ -100,7 +107,7 @@ _STAFF = (
     _text("StaffId", "StaffInfo.staff_id", addition=True),
 )
 _OTHER_INFO = (
-    _number("Priority", "0", "1", "2", "3", "4", required=True),
+    _number("Priority", *_words(Priority), required=True),
     _text("SphereOfPromulgation", "OtherInfo.sphere_of_promulgation"),
     _text("TyperNotation", "OtherInfo.typer_notation"),
     _number("PromulgationAmount"),
@@ -152,7 +159,7 @@ DOCUMENT_HEADER = _group(
     _group("ToPlaces", _text("Place", "Document.to_places", many=True)),
     _group("OtherInfo", *_OTHER_INFO),
     _group("ResponseFor", *_RESPONSE_FOR, many=True),
-    _number("SteeringType", "0", "1", "2"),
+    _number("SteeringType", *_words(SteeringType)),
     _group(
         "ResponseForTask",
         _text("TaskCode", "Document.task_codes", many=True, addition=True),
@@ -168,14 +175,14 @@ STATUS_HEADER = _group(
     _group("From", *_BODY, required=True),
     _group("ResponseFor", *_RESPONSE_FOR, required=True),
     _group("StaffInfo", *_STAFF),
-    _number("StatusCode", *("01", "02", "03", "04", "05", "06", "13", "15", "16"), required=True),
+    _number("StatusCode", *sorted(KNOWN), required=True),
     _text("Description", "StatusReport.description"),
     Element(name="Timestamp", form=Form.TIME, required=True),
     required=True,
 )
 BUSINESS = _group(
     "Bussiness",
-    _number("BussinessDocType", "0", "1", "2", "3", required=True),
+    _number("BussinessDocType", *_words(BusinessType), required=True),
     _text("BussinessDocReason", "Business.reason"),
     _group(
         "BussinessDocumentInfo",

@@ -51,6 +51,8 @@ class Tolerance(StrEnum):
     ELEMENT_UNKNOWN = "ELEMENT_UNKNOWN"
     DECLARATION = "DECLARATION"
     PREFIX = "PREFIX"
+    ATTACHMENTS_PLACE = "ATTACHMENTS_PLACE"
+    TEXT_STRAY = "TEXT_STRAY"
     NAMESPACE_FOREIGN = "NAMESPACE_FOREIGN"
     SIGNATURE_NOT_VERIFIABLE = "SIGNATURE_NOT_VERIFIABLE"
     DATE_FORMAT = "DATE_FORMAT"
@@ -76,6 +78,7 @@ class Tolerance(StrEnum):
     LINKED_BY_NAME = "LINKED_BY_NAME"
     LINKED_BY_POSITION = "LINKED_BY_POSITION"
     REFERENCE_WITHOUT_ATTACHMENT = "REFERENCE_WITHOUT_ATTACHMENT"
+    REFERENCE_DIFFERS = "REFERENCE_DIFFERS"
     ATTACHMENT_WITHOUT_REFERENCE = "ATTACHMENT_WITHOUT_REFERENCE"
     ATTACHMENT_EMPTY = "ATTACHMENT_EMPTY"
     ATTACHMENT_WITHOUT_CONTENT = "ATTACHMENT_WITHOUT_CONTENT"
@@ -150,6 +153,8 @@ SENTENCES: Mapping[StrEnum, str] = MappingProxyType(
         Tolerance.ELEMENT_UNKNOWN: "{what} is not an element of this group; ignored",
         Tolerance.DECLARATION: 'the file must begin with <?xml version="1.0" encoding="UTF-8"?>, without a BOM',
         Tolerance.PREFIX: "written {found}, must be written {wanted}",
+        Tolerance.ATTACHMENTS_PLACE: "AttachmentEncoded stands inside another element; its attachments are taken",
+        Tolerance.TEXT_STRAY: "text between elements, '{found}'; ignored",
         Tolerance.NAMESPACE_FOREIGN: "{what} is not in the namespace of QCVN 102; ignored",
         Tolerance.SIGNATURE_NOT_VERIFIABLE: "the packet's signature element cannot be verified after transit; recorded",
         Tolerance.DATE_FORMAT: "the date '{found}' is not written yyyy/MM/dd",
@@ -175,6 +180,7 @@ SENTENCES: Mapping[StrEnum, str] = MappingProxyType(
         Tolerance.LINKED_BY_NAME: "ContentId fits no Reference; linked by AttachmentName",
         Tolerance.LINKED_BY_POSITION: "neither ContentId nor AttachmentName fits a Reference; linked by position",
         Tolerance.REFERENCE_WITHOUT_ATTACHMENT: "a Reference has no Attachment; ignored",
+        Tolerance.REFERENCE_DIFFERS: "the Attachment says '{ours}', its Reference '{theirs}'; the first is taken",
         Tolerance.ATTACHMENT_WITHOUT_REFERENCE: "an Attachment has no Reference; kept",
         Tolerance.ATTACHMENT_EMPTY: "the attachment has no bytes",
         Tolerance.ATTACHMENT_WITHOUT_CONTENT: "the Attachment has no ContentTransferEncoded; ignored",

@@ -78,15 +78,15 @@ async def _between(chunks: AsyncIterator[bytes], spans: Sequence[ContentSpan]) -
     waiting = list(reversed(spans))
     at = 0
     async for chunk in chunks:
-        start, end = at, at + len(chunk)
-        at = end
+        begin, end = at, at + len(chunk)
         while waiting and waiting[-1].offset < end:
             span = waiting[-1]
-            if span.offset > start:
-                yield chunk[start - (end - len(chunk)) : span.offset - (end - len(chunk))]
-            start = max(start, min(end, span.offset + span.length))
+            if span.offset > at:
+                yield chunk[at - begin : span.offset - begin]
+            at = max(at, min(end, span.offset + span.length))
             if span.offset + span.length > end:
                 break
             waiting.pop()
-        if start < end:
-            yield chunk[start - (end - len(chunk)) :]
+        if at < end:
+            yield chunk[at - begin :]
+        at = end

@@ -69,7 +69,7 @@ class Node:
 
     def first(self, *names: str) -> "Node | None":
         """The first such child."""
-        return next(iter(self.all(*names)), None)
+        return next((child for child in self.children if child.name in names and not child.is_empty()), None)
 
     def value(self, *names: str) -> str:
         """The text of the first such child; empty if there is none."""

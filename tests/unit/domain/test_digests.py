@@ -1,13 +1,14 @@
 import unicodedata
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from gateway.domain.digests import content_digest, request_digest, submission_digest, without_empty
+from gateway.domain.digests import content_digest, request_digest, submission_digest, without_later
 from gateway.domain.document import AttachmentRole, OtherInfo, ResponseFor, TraceHeader
 from tests.make import make_agency, make_attachment, make_digest, make_document, make_organization, make_verdict
 
+PINNED = "6c7b87199c4b4262031341c872938d3466d6d7bffe3d0dd84a38305814b60278"
 ANSWERED = ResponseFor(organ_id="H99", code="1/X", promulgation_date=date(2026, 1, 1), document_id="d")
 
 
@@ -86,9 +87,14 @@ def test_a_request_is_what_the_caller_wrote():
 
 
 def test_a_request_is_the_same_after_an_upgrade():
-    """Fields that a later release knows, and the caller leaves empty, do not make another request."""
-    document = make_document(content="")
-    known = asdict(replace(document, trace=()))
-    later = known | {"field": "", "list": (), "flag": False, "group": {"field": ""}}
-    assert without_empty(later) == without_empty(known)
-    assert without_empty(known | {"content": "x"}) != without_empty(known)
+    """The digest of a request is pinned to what the first release stored; fields it did not know count once given."""
+    agency = replace(make_agency("H98"), id="agency-1")
+    document = make_document(document_id="d", code_number="1")
+    assert request_digest(agency, document) == PINNED
+    assert request_digest(agency, replace(document, application_type="x")) != PINNED
+
+
+def test_only_fields_of_later_releases_are_left_out():
+    """An empty field of the first release stays in the digest, wherever it stands."""
+    known = {"content": "", "staff": ({"mobile": "", "staff_id": ""},), "task_codes": ()}
+    assert without_later(known) == {"content": "", "staff": ({"mobile": ""},)}

@@ -14,8 +14,10 @@ from gateway.translate.edxml.codes import (
     ZIP_TYPE,
     extension,
 )
+from gateway.translate.edxml.contents.base64text import encoded_length
 from gateway.translate.edxml.contents.objects import AttachmentObjects
-from gateway.translate.edxml.contents.unwrap import ZIP_MAGIC, Entry, inflates, is_wrapper
+from gateway.translate.edxml.contents.unwrap import Entry, inflates, is_wrapper
+from gateway.translate.edxml.contents.ziprecords import END_MAGIC, LOCAL_MAGIC
 from gateway.translate.edxml.findings import Defect, Findings, RefusedError, Tolerance, refusal
 from gateway.translate.edxml.tree import Node
 from gateway.xmlsafe import Limits
@@ -25,7 +27,7 @@ HEAD = 1024
 
 _CID = "cid:"
 _PDF_MAGIC = b"%PDF-"
-_ZIP_MAGICS = (ZIP_MAGIC, b"PK\x05\x06")
+_ZIP_MAGICS = (LOCAL_MAGIC, END_MAGIC)
 """How archives begin, with and without entries."""
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_KINDS = frozenset({"doc", "xls", "ppt"})
@@ -101,11 +103,6 @@ class _Linked:
     declared: str
 
 
-def encoded_length(size: int) -> int:
-    """Characters of the base64 of so many bytes, without white space."""
-    return 4 * -(-size // 3)
-
-
 def content_id(text: str) -> str:
     """The id without `cid:`, however often it stands there."""
     while text[: len(_CID)].lower() == _CID:
@@ -166,8 +163,15 @@ def _words(item: Carried, reference: Node | None, number: int, findings: Finding
     if not name:
         name = f"attachment-{number + 1}"
         findings.add(Tolerance.ATTACHMENT_UNNAMED, item.node, made=name)
-    shown = "" if description == name else description
-    return _Linked(carried=item, name=name, description=shown, declared=either("ContentType"))
+    _note_difference(item.node, reference, findings)
+    return _Linked(carried=item, name=name, description=description, declared=either("ContentType"))
+
+
+def _note_difference(node: Node, reference: Node | None, findings: Findings) -> None:
+    for field in ("AttachmentName", "Description"):
+        ours, theirs = node.value(field), "" if reference is None else reference.value(field)
+        if ours and theirs and ours != theirs:
+            findings.add(Tolerance.REFERENCE_DIFFERS, node, field, ours=ours, theirs=theirs)
 
 
 class Unwrapper:

@@ -6,6 +6,11 @@ _SPACE = b" \t\r\n"
 _QUANTUM = 4
 
 
+def encoded_length(size: int) -> int:
+    """Characters of the base64 of so many bytes, without white space."""
+    return _QUANTUM * -(-size // 3)
+
+
 class Base64Error(ValueError):
     """The text is no base64; the message says why."""
 

@@ -6,11 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from gateway.domain.packet import StoredObject
 from gateway.ports import BlobWriter
 from gateway.translate.edxml.codes import extension
-from gateway.translate.edxml.contents.attachments import HEAD, Carried, Inner, encoded_length
-from gateway.translate.edxml.contents.base64text import Base64Decoder, Base64Error
+from gateway.translate.edxml.contents.attachments import HEAD, Carried, Inner
+from gateway.translate.edxml.contents.base64text import Base64Decoder, Base64Error, encoded_length
 from gateway.translate.edxml.contents.objects import AttachmentObjects
-from gateway.translate.edxml.contents.unwrap import ZIP_MAGIC, Tail, is_wrapper
+from gateway.translate.edxml.contents.unwrap import Tail, is_wrapper
 from gateway.translate.edxml.contents.wrapped import Unpacking
+from gateway.translate.edxml.contents.ziprecords import LOCAL_MAGIC
 from gateway.translate.edxml.findings import Defect, refusal
 from gateway.translate.edxml.tree import Node
 from gateway.xmlsafe import Limits
@@ -84,7 +85,7 @@ class Content:
         await self._writer.write(data)
         known = len(self._head)
         self._head += data[: HEAD - known]
-        if known < len(ZIP_MAGIC) and self._head.startswith(ZIP_MAGIC):
+        if known < len(LOCAL_MAGIC) and self._head.startswith(LOCAL_MAGIC):
             await self._recognise()
             data = self._head[:known] + data
         if self._archive is not None:

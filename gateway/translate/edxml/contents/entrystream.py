@@ -1,14 +1,17 @@
 """The first entry of a ZIP while the ZIP is still arriving: what it holds, read without the directory at the end."""
 
-import struct
 import zlib
 from collections.abc import Iterator
 
-from gateway.translate.edxml.contents.unwrap import DEFLATED, ENCRYPTED, STORED, ZIP_MAGIC
+from gateway.translate.edxml.contents.ziprecords import (
+    DEFLATED,
+    ENCRYPTED,
+    LOCAL,
+    LOCAL_MAGIC,
+    SIZES_BEHIND,
+    STORED,
+)
 
-_LOCAL = struct.Struct("<4sHHHHHIIIHH")
-_SIZES_BEHIND = 0x0008
-"""Flag bit 3: sizes and checksum stand behind the data, as Java's ZipOutputStream writes them."""
 _CHUNK = 256 * 1024
 
 
@@ -28,7 +31,7 @@ class EntryStream:
         """True if the entry's data has come to its own end."""
         self.broken = False
         """True if it cannot be read on: encrypted, an unknown method, damaged, or stored without saying how long."""
-        self._header_size = _LOCAL.size
+        self._header_size = LOCAL.size
         self._waiting = True
         self._method = STORED
         self._stored_left = 0
@@ -56,21 +59,21 @@ class EntryStream:
             data = data[wanted:]
             if len(self.header) < self._header_size:
                 return b""
-            *_, name_size, extra_size = _LOCAL.unpack_from(self.header)
-            self._header_size = _LOCAL.size + name_size + extra_size
+            *_, name_size, extra_size = LOCAL.unpack_from(self.header)
+            self._header_size = LOCAL.size + name_size + extra_size
             if len(self.header) == self._header_size:
                 self._waiting = False
                 self._begin()
         return data
 
     def _begin(self) -> None:
-        magic, _, flags, self._method, _, _, _, packed, *_ = _LOCAL.unpack_from(self.header)
-        if magic != ZIP_MAGIC or flags & ENCRYPTED or self._method not in {STORED, DEFLATED}:
+        magic, _, flags, self._method, _, _, _, packed, *_ = LOCAL.unpack_from(self.header)
+        if magic != LOCAL_MAGIC or flags & ENCRYPTED or self._method not in {STORED, DEFLATED}:
             self.broken = True
         elif self._method == STORED:
             self._stored_left = packed
             self.ended = not packed
-            self.broken = bool(flags & _SIZES_BEHIND)
+            self.broken = bool(flags & SIZES_BEHIND)
 
     def _stored(self, data: bytes) -> Iterator[bytes]:
         mine = data[: self._stored_left]

@@ -6,28 +6,26 @@ name is never used as a path.
 """
 
 import re
-import struct
 from dataclasses import dataclass
 
 from gateway.translate.edxml.codes import ZIP_FAMILY, extension
+from gateway.translate.edxml.contents.ziprecords import (
+    CENTRAL,
+    CENTRAL_MAGIC,
+    DEFLATED,
+    ENCRYPTED,
+    END,
+    END_MAGIC,
+    FIELD_LIMIT,
+    STORED,
+    UTF8,
+)
 from gateway.xmlsafe import Limits
 
-ZIP_MAGIC = b"PK\x03\x04"
-ENCRYPTED = 0x0001
-STORED = 0
-DEFLATED = 8
-
-_END = struct.Struct("<4sHHHHIIH")
-_END_MAGIC = b"PK\x05\x06"
-_CENTRAL = struct.Struct("<4sHHHHHHIIIHHHHHII")
-_CENTRAL_MAGIC = b"PK\x01\x02"
-_FIELD_LIMIT = 65535
-"""Of a name, an extra field, a comment."""
-_UTF8 = 0x0800
 _ZIP64 = 0xFFFFFFFF
 _NAME_KEPT = 255
 
-TAIL = _CENTRAL.size + 3 * _FIELD_LIMIT + _END.size + _FIELD_LIMIT
+TAIL = CENTRAL.size + 3 * FIELD_LIMIT + END.size + FIELD_LIMIT
 """The longest directory of one entry and the longest end record, bytes."""
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
@@ -55,10 +53,10 @@ class Tail:
     def single_entry(self) -> "Entry | None":
         """The archive's entry if it holds exactly one, a plain file stored or deflated; None otherwise."""
         start = self.size - len(self._kept)
-        at = self._kept.rfind(_END_MAGIC, max(0, len(self._kept) - _END.size - _FIELD_LIMIT))
-        if at < 0 or len(self._kept) - at < _END.size:
+        at = self._kept.rfind(END_MAGIC, max(0, len(self._kept) - END.size - FIELD_LIMIT))
+        if at < 0 or len(self._kept) - at < END.size:
             return None
-        _, disk, first_disk, here, total, size, offset, _ = _END.unpack_from(self._kept, at)
+        _, disk, first_disk, here, total, size, offset, _ = END.unpack_from(self._kept, at)
         if (disk, first_disk, here, total) != (0, 0, 1, 1) or not start <= offset <= start + at - size:
             return None
         return _central_entry(bytes(self._kept[offset - start : offset - start + size]))
@@ -82,14 +80,14 @@ class Entry:
 
 
 def _central_entry(record: bytes) -> Entry | None:
-    if len(record) < _CENTRAL.size:
+    if len(record) < CENTRAL.size:
         return None
-    magic, _, _, flags, method, _, _, crc, packed, size, name_size, _, _, _, _, _, offset = _CENTRAL.unpack_from(record)
-    raw = record[_CENTRAL.size : _CENTRAL.size + name_size]
-    readable = magic == _CENTRAL_MAGIC and not flags & ENCRYPTED and method in {STORED, DEFLATED}
+    magic, _, _, flags, method, _, _, crc, packed, size, name_size, _, _, _, _, _, offset = CENTRAL.unpack_from(record)
+    raw = record[CENTRAL.size : CENTRAL.size + name_size]
+    readable = magic == CENTRAL_MAGIC and not flags & ENCRYPTED and method in {STORED, DEFLATED}
     if not readable or _ZIP64 in {packed, size, offset} or raw.endswith(b"/"):
         return None
-    name = raw.decode("utf-8" if flags & _UTF8 else "cp437", "replace")
+    name = raw.decode("utf-8" if flags & UTF8 else "cp437", "replace")
     stem = name.replace("\\", "/").rpartition("/")[2].partition(".")[0]
     return Entry(
         name=name if len(name) <= _NAME_KEPT else "",

@@ -5,9 +5,9 @@ import asyncio
 from gateway.ports import BlobWriter
 from gateway.translate.edxml.contents.attachments import HEAD, Inner
 from gateway.translate.edxml.contents.entrystream import EntryStream
-from gateway.translate.edxml.contents.unwrap import ZIP_MAGIC, Entry, Tail, inflates
+from gateway.translate.edxml.contents.unwrap import Entry, Tail, inflates
+from gateway.translate.edxml.contents.ziprecords import LOCAL_MAGIC, zip_frame
 from gateway.translate.edxml.findings import Defect
-from gateway.translate.edxml.writing.packet import zip_frame
 from gateway.xmlsafe import MIB, Limits
 
 _BLANK = 16 * MIB
@@ -41,7 +41,7 @@ class Unpacking:
             if self._fault is not None:
                 return
             self._head += chunk[: HEAD - len(self._head)]
-            if ZIP_MAGIC.startswith(self._head[: len(ZIP_MAGIC)]):
+            if LOCAL_MAGIC.startswith(self._head[: len(LOCAL_MAGIC)]):
                 self._tail.feed(chunk)
             await self._writer.write(chunk)
             await asyncio.sleep(0)  # as in the reader: other tasks get their turn
@@ -58,7 +58,7 @@ class Unpacking:
         return Inner(
             stored=await self._writer.finish(),
             head=self._head,
-            nested=self._tail.single_entry() if self._head.startswith(ZIP_MAGIC) else None,
+            nested=self._tail.single_entry() if self._head.startswith(LOCAL_MAGIC) else None,
             zip_entry=entry.name if self._is_ours(entry, archive) else None,
         )
 

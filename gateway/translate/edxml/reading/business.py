@@ -25,22 +25,18 @@ class _Either:
         return found
 
 
-def find_business(header: Node, findings: Findings) -> tuple[Node | None, Node | None]:
-    """The trace list and the block in it; both may be missing, which means a new document."""
-    traces = header.first("TraceHeaderList")
-    block = _Either(findings).first(traces, "Bussiness") if traces else None
+def read_business(header: Node, traces: Node | None, values: Values) -> tuple[int, Business]:
+    """Type and content of the block in the trace list; both may be missing, which means a new document.
+
+    Raises RefusedError for a type that is no number.
+    """
+    either = _Either(values.findings)
+    block = either.first(traces, "Bussiness") if traces else None
     if block is None:
-        findings.add(Tolerance.BUSINESS_MISSING, traces or header)
-    return traces, block
-
-
-def read_business(found: tuple[Node | None, Node | None], values: Values) -> tuple[int, Business]:
-    """The block's type and content. Raises RefusedError for a type that is no number."""
-    traces, block = found
+        values.findings.add(Tolerance.BUSINESS_MISSING, traces or header)
     old_paper = values.flag(traces, "Paper") if traces else False
     if block is None:
         return int(BusinessType.NEW), Business(paper=old_paper)
-    either = _Either(values.findings)
     kind = _type(block, either, values.findings)
     updated = block.value("DocumentId")
     if updated and kind == BusinessType.NEW:

@@ -27,8 +27,8 @@ class Values:
         if found is None:
             return None
         read = read_date(found.text)
-        if read.oddity is not None:
-            self.findings.add(read.oddity, found, found=found.text)
+        for oddity in read.oddities:
+            self.findings.add(oddity, found, found=found.text)
         return read.day
 
     def timestamp(self, parent: Node) -> str:

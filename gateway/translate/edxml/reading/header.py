@@ -18,9 +18,9 @@ from gateway.domain.document import (
 from gateway.domain.ids import OrganId
 from gateway.domain.rules import compose_document_id
 from gateway.domain.status import KNOWN, StatusReport
-from gateway.translate.edxml.codes import PRIORITY_WORDS, TYPE_ADMINISTRATIVE, conflicting_name
+from gateway.translate.edxml.codes import TYPE_ADMINISTRATIVE, conflicting_name
 from gateway.translate.edxml.findings import Defect, Findings, Tolerance, refusal
-from gateway.translate.edxml.reading.business import find_business, read_business
+from gateway.translate.edxml.reading.business import read_business
 from gateway.translate.edxml.reading.groups import Values, organization, response_for, staff_info, texts
 from gateway.translate.edxml.reading.oddities import note_oddities
 from gateway.translate.edxml.tree import Node
@@ -108,7 +108,8 @@ def _document(header: Node, message: Node, limits: Limits, values: Values) -> Do
     sender = organization(_required(message, "From"))
     if not sender.organ_id:
         raise refusal(Defect.ELEMENT_MISSING, f"{message.path}/From", what="OrganId")
-    business_type, business = read_business(find_business(header, values.findings), values)
+    traces = header.first("TraceHeaderList")
+    business_type, business = read_business(header, traces, values)
     promulgation = message.first("PromulgationInfo")
     code = message.first("Code")
     document = Document(
@@ -132,7 +133,7 @@ def _document(header: Node, message: Node, limits: Limits, values: Values) -> Do
         application_type=message.value("ApplicationType"),
         task_codes=tuple(code for node in message.all("ResponseForTask") for code in _texts(node, "TaskCode")),
         business=business,
-        trace=_trace(header.first("TraceHeaderList"), values),
+        trace=_trace(traces, values),
     )
     return _identified(document, message, values.findings)
 
@@ -205,7 +206,7 @@ def _priority(node: Node, values: Values) -> int:
     if priority == _BKAV_NORMAL and values.dialect.priority_five_is_normal:
         values.findings.add(Tolerance.PRIORITY_FIVE, node, "Priority")
         return int(Priority.NORMAL)
-    if priority not in PRIORITY_WORDS:
+    if priority not in list(Priority):
         values.findings.add(Tolerance.VALUE_UNKNOWN, node, "Priority", found=priority)
     return priority
 

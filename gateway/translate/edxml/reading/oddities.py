@@ -46,6 +46,8 @@ def note_oddities(root: Node, findings: Findings, *, status: bool) -> None:
 
 
 def _look(node: Node, element: Element, findings: Findings) -> None:
+    if element.form is Form.GROUP and not element.addition and node.text:
+        findings.once(Tolerance.TEXT_STRAY, node, found=node.text)
     if not node.children:
         return
     places = {child.name: (place, child) for place, child in enumerate(element.children)}
@@ -76,5 +78,7 @@ def _note_unknown(child: Node, element: Element, findings: Findings) -> None:
         return  # nobody knows their shape, so any is right
     if (element.name, child.name) == (TRACE_LIST.name, "Paper"):
         findings.add(Tolerance.PAPER_PLACE, child)
+    elif child.name == _ENCODED.name:
+        findings.add(Tolerance.ATTACHMENTS_PLACE, child)
     else:
         findings.add(Tolerance.ELEMENT_UNKNOWN, child, what=child.name)

@@ -14,7 +14,15 @@ from gateway.translate.edxml.codes import NS102
 from gateway.translate.edxml.contents.attachments import Carried, Unwrapper, link, with_roles
 from gateway.translate.edxml.contents.content import Content, open_content
 from gateway.translate.edxml.contents.objects import AttachmentObjects
-from gateway.translate.edxml.findings import Defect, Findings, RefusedError, Tolerance, refusal, xml_refusal
+from gateway.translate.edxml.findings import (
+    WARNING_LIMIT,
+    Defect,
+    Findings,
+    RefusedError,
+    Tolerance,
+    refusal,
+    xml_refusal,
+)
 from gateway.translate.edxml.reading.header import Header, read_header
 from gateway.translate.edxml.reading.prefixes import misprefixed
 from gateway.translate.edxml.reading.shape import BOM, OPENING, Shape, look
@@ -48,7 +56,15 @@ async def read_packet(
 class PacketReading:
     """One reading of one packet; what it came across can be looked at afterwards."""
 
-    def __init__(self, *, objects: AttachmentObjects, limits: Limits, dialect: Dialect = NATIONAL) -> None:
+    def __init__(
+        self,
+        *,
+        objects: AttachmentObjects,
+        limits: Limits,
+        dialect: Dialect = NATIONAL,
+        warnings: int | None = WARNING_LIMIT,
+    ) -> None:
+        """At most `warnings` are kept; None = all."""
         self.opening = b""
         """The packet's first bytes."""
         self.carried: list[Carried] = []
@@ -56,7 +72,7 @@ class PacketReading:
         self._objects = objects
         self._limits = limits
         self._dialect = dialect
-        self._findings = Findings()
+        self._findings = Findings(limit=warnings)
         self._shape = Shape(self._findings)
         self._created: set[ObjectKey] = set()
         self._begun = False
@@ -88,7 +104,8 @@ class PacketReading:
             await self._take(self._parser.finish(), writers)
         root = self._shape.finish()
         for node, wanted in islice(misprefixed(root), 1):
-            self._findings.once(Tolerance.PREFIX, node, found=node.typed, wanted=wanted)
+            self._findings.add(Tolerance.PREFIX, node, found=node.typed, wanted=wanted)
+        await asyncio.sleep(0)  # either may take a while where there are thousands of recipients
         header = read_header(root, self._limits, self._findings, self._dialect)
         self._compare(header, said)
         if not isinstance(header, Document):
@@ -121,14 +138,7 @@ class PacketReading:
     async def _event(self, event: Event, writers: AsyncExitStack) -> None:
         match event:
             case Start():
-                if self._content is not None:
-                    path = self._content.node.path
-                    raise refusal(Defect.ATTACHMENT_BASE64, path, detail="there is an element in it")
-                if not self._begun:
-                    self._note_declaration()
-                self._shape.start(event)
-                if self._shape.inside(_CONTENT, *_CONTENT_PARENTS):
-                    await self._begin(writers)
+                await self._start(event, writers)
             case Text(text):
                 self._shape.text(text)
             case Bulk(data, offset):
@@ -139,6 +149,17 @@ class PacketReading:
                     await self._end(self._content)
                     await writers.aclose()
                 self._shape.end()
+
+    async def _start(self, event: Start, writers: AsyncExitStack) -> None:
+        if self._content is not None:
+            raise refusal(Defect.ATTACHMENT_BASE64, self._content.node.path, detail="there is an element in it")
+        if not self._begun:
+            self._note_declaration()
+        self._shape.start(event)
+        if self._shape.inside(_CONTENT, *_CONTENT_PARENTS):
+            await self._begin(writers)
+        elif self._shape.inside(_CONTENT):
+            self._findings.add(Tolerance.ELEMENT_UNKNOWN, self._shape.current, what=_CONTENT)
 
     def _note_declaration(self) -> None:
         self._begun = True
@@ -167,7 +188,7 @@ class PacketReading:
         unwrapper = Unwrapper(
             objects=self._objects, limits=self._limits, findings=self._findings, created=self._created
         )
-        wanted = await self._without_hollow()
+        wanted = await self._wanted()
         self._note_contentless()
         made = [await unwrapper.attachment(one) for one in link(wanted, references, self._findings)]
         return UnpackedDocument(
@@ -183,13 +204,20 @@ class PacketReading:
             if id(node) not in with_content:
                 self._findings.add(Tolerance.ATTACHMENT_WITHOUT_CONTENT, node)
 
-    async def _without_hollow(self) -> list[Carried]:
-        """Drop Attachment elements with neither bytes nor words: they occur and mean nothing."""
-        hollow = [item for item in self.carried if not item.filled and item.node.is_empty()]
-        for item in hollow:
-            self._created.difference_update(item.keys)
-            await self._objects.discard(item.keys)
-        return [item for item in self.carried if item not in hollow]
+    async def _wanted(self) -> list[Carried]:
+        """One content an Attachment, the first with any bytes; none where there are neither bytes nor words."""
+        wanted: dict[int, Carried] = {}
+        for item in self.carried:
+            before = wanted.get(id(item.node))
+            if before is None or not before.filled:
+                wanted[id(item.node)] = item
+            elif item.filled:
+                self._findings.add(Tolerance.ELEMENT_REPEATED, item.node, _CONTENT, what=_CONTENT)
+        kept = [item for item in wanted.values() if item.filled or not item.node.is_empty()]
+        keys = {key for item in kept for key in item.keys}
+        await self._objects.discard(sorted(self._created - keys))
+        self._created.intersection_update(keys)
+        return kept
 
     async def _opened(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The chunks, the first one long enough to be looked at, and looked at."""

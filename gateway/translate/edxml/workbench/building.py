@@ -17,7 +17,7 @@ from gateway.domain.vntime import edxml_timestamp, vietnam_date
 from gateway.translate.edxml.contents.attachments import kind_of, with_roles
 from gateway.translate.edxml.contents.objects import MeasuringObjects
 from gateway.translate.edxml.reading.reader import read_packet
-from gateway.translate.edxml.workbench.losses import WrittenFile, lost_fields, lost_files
+from gateway.translate.edxml.workbench.losses import NOT_CARRIED, WrittenFile, lost_fields, lost_files
 from gateway.translate.edxml.workbench.material import ChangedError, Examined, Material
 from gateway.translate.edxml.writing.packet import packet_bytes, packet_length
 from gateway.translate.edxml.writing.writer import write_document
@@ -38,6 +38,8 @@ class Wanted:
     """One per attachment; None = not said."""
     hop: str
     """Code of a hop to append to the trace; empty = none."""
+    passed_over: tuple[str, ...] = ()
+    """Paths of what was given and has no place in a packet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,8 @@ async def build(wanted: Wanted, out: Path, terms: Terms) -> Built | Refused:
         )
         for i, one, stated, part in zip(order, document.attachments, stated, _contents(draft), strict=True)
     ]
-    lost = (*lost_fields(document, said), *lost_files(written, said.attachments))
+    unsaid = (PacketWarning(code=NOT_CARRIED, path=path, message="no packet says this") for path in wanted.passed_over)
+    lost = (*unsaid, *lost_fields(document, said), *lost_files(written, said.attachments))
     return Built(length=length, sha256=sha256, warnings=(*warnings, *lost))
 
 

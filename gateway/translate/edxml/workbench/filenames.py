@@ -35,7 +35,8 @@ def _distinct(names: Sequence[str]) -> Iterator[str]:
 def _clean(name: str) -> str:
     visible = "".join(each for each in name if unicodedata.category(each) not in _INVISIBLE)
     plain = _SEPARATING.sub("_", visible).strip().lstrip(". ").rstrip(". ")
-    return f"_{plain}" if _RESERVED.fullmatch(plain) else plain
+    taken = _RESERVED.fullmatch(plain) or plain.startswith("-")  # a dash would be an option of some command
+    return f"_{plain}" if taken else plain
 
 
 def _split(name: str) -> tuple[str, str]:

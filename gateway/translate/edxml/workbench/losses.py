@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from itertools import islice
 
 from gateway.domain.document import Attachment, AttachmentRole, Document
 from gateway.domain.packet import PacketWarning
@@ -11,6 +12,9 @@ NOT_CARRIED = "NOT_CARRIED"
 """Warning: what was given cannot be read from the packet again."""
 
 _SHOWN = 200
+"""Characters of what is found instead."""
+_LISTED = 100
+"""Fields that are named; of the rest only the number is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +35,11 @@ class WrittenFile:
 
 def lost_fields(given: Document, said: Document) -> Iterator[PacketWarning]:
     """Fields beside attachments; `said` is what a reader makes of the packet."""
-    yield from _compare("document", replace(given, attachments=(), trace=()), said)
-    if said.trace[: len(given.trace)] != given.trace:
-        yield _lost("document.trace", said.trace)
+    found = _compare("document", replace(given, attachments=()), replace(said, trace=said.trace[: len(given.trace)]))
+    yield from islice(found, _LISTED)
+    more = sum(1 for _ in found)
+    if more:
+        yield PacketWarning(code=NOT_CARRIED, path="document", message=f"and {more} fields more")
 
 
 def lost_files(written: Sequence[WrittenFile], said: Sequence[Attachment]) -> Iterator[PacketWarning]:
@@ -58,21 +64,29 @@ def lost_files(written: Sequence[WrittenFile], said: Sequence[Attachment]) -> It
                 yield _lost(f"{path}.{name}", theirs)
 
 
-def _kind(one: WrittenFile) -> str:
-    return kind_of(one.attachment.name, one.head, "" if one.wrapped else one.attachment.media_type)
-
-
-def _compare(path: str, given: object, said: object) -> Iterator[PacketWarning]:
-    assert is_dataclass(given)
-    for field in fields(given):
-        ours, theirs = getattr(given, field.name), getattr(said, field.name)
-        place = f"{path}.{'from' if field.name == 'sender' else field.name}"
-        if is_dataclass(ours):
-            yield from _compare(place, ours, theirs)
-        elif ours and ours != theirs:
-            yield _lost(place, theirs)
+def _compare(path: str, ours: object, theirs: object) -> Iterator[PacketWarning]:
+    if is_dataclass(ours):
+        for field in fields(ours):
+            place = f"{path}.{'from' if field.name == 'sender' else field.name}"
+            yield from _compare(place, getattr(ours, field.name), getattr(theirs, field.name))
+    elif isinstance(ours, tuple) and isinstance(theirs, tuple) and len(ours) == len(theirs):
+        for i, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+            yield from _compare(f"{path}[{i}]", one, other)
+    elif ours and ours != theirs:
+        yield _lost(path, theirs)
 
 
 def _lost(path: str, found: object) -> PacketWarning:
-    shown = repr(found)[:_SHOWN] if found else "nothing"
-    return PacketWarning(code=NOT_CARRIED, path=path, message=f"a reader of the packet finds {shown}")
+    return PacketWarning(code=NOT_CARRIED, path=path, message=f"a reader of the packet finds {_shown(found)}")
+
+
+def _shown(found: object) -> str:
+    match found:
+        case tuple() if found and is_dataclass(found[0]):
+            return f"{len(found)} of them"
+        case tuple() if found:
+            return ", ".join(map(_shown, found))[:_SHOWN]
+        case str() if found:
+            return repr(str(found)[:_SHOWN])
+        case _:
+            return str(found) if found else "nothing"

@@ -32,9 +32,12 @@ from gateway.xmlsafe import Limits
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
 _CONTENT = "ContentTransferEncoded"
 _SHORT = 65535
+_SHOWN = 40
+"""Characters shown of a text that belongs nowhere."""
 _BEYOND_FORM = frozenset(
     {
         Tolerance.CONTENT_TYPE_WRONG,
+        Tolerance.REFERENCE_DIFFERS,
         Tolerance.ZIP_ENTRY_NAME,
         Tolerance.ZIP_UNREADABLE,
         Tolerance.TYPE_AS_LIST_NUMBER,
@@ -46,7 +49,7 @@ _BEYOND_FORM = frozenset(
 
 async def check(path: Path, limits: Limits) -> tuple[PacketWarning, ...] | PacketDefect:
     """All deviations, or the one defect that keeps the packet from being read at all. Raises OSError."""
-    reading = PacketReading(objects=MeasuringObjects(), limits=limits)
+    reading = PacketReading(objects=MeasuringObjects(), limits=limits, warnings=None)
     unpacked = await reading.read(packet_chunks(path), None)
     if isinstance(unpacked, PacketDefect):
         return unpacked
@@ -71,7 +74,7 @@ class _Checker:
         self._declarations(root)
         for node, wanted in misprefixed(root):
             self._findings.add(Deviation.PREFIX, node, found=node.typed, wanted=wanted)
-        envelope = next((node for node in root.children if node.name == "edXMLEnvelope"), None)
+        envelope = root.first("edXMLEnvelope")
         header = envelope.first("edXMLHeader") if envelope else None
         if envelope is None or header is None:
             return self._findings.all()
@@ -92,6 +95,8 @@ class _Checker:
 
     def _status(self, root: Node, envelope: Node, header: Node, message: Node) -> None:
         for parent, names in ((root, {"edXMLEnvelope"}), (envelope, {"edXMLHeader"}), (header, {message.name})):
+            self._stray_text(parent)
+            self._repeated([node for node in parent.children if node.name in names])
             for node in parent.children:
                 if node.name not in names:
                     self._findings.add(Deviation.STATUS_PART, node, what=node.name)
@@ -105,6 +110,12 @@ class _Checker:
         self._children(root, ("edXMLEnvelope", "AttachmentEncoded"))
         self._children(envelope, ("edXMLHeader", "edXMLBody"))
         self._children(header, ("MessageHeader", "TraceHeaderList", *SIGNATURES))
+        for body in envelope.all("edXMLBody"):
+            self._children(body, ("edXMLManifest", "Manifest"))
+            for manifest in body.all("edXMLManifest", "Manifest"):
+                self._children(manifest, ("Reference",), many=True)
+        for outer in root.all("AttachmentEncoded"):
+            self._children(outer, ("Attachment",), many=True)
         for element in (DOCUMENT_HEADER, TRACE_LIST):
             node = header.first(element.name)
             if node is None:
@@ -114,11 +125,26 @@ class _Checker:
         self._recipients(header)
         self._attachments(root, envelope)
 
-    def _children(self, parent: Node, known: Sequence[str]) -> None:
+    def _children(self, parent: Node, known: Sequence[str], *, many: bool = False) -> None:
+        self._stray_text(parent)
         for node in parent.children:
             if node.name not in known:
                 self._findings.add(Deviation.UNKNOWN, node, what=node.name)
+        if not many:
+            self._repeated([node for node in parent.children if node.name in known])
         self._passed_over(parent, known)
+
+    def _repeated(self, nodes: Sequence[Node]) -> None:
+        seen: set[str] = set()
+        for node in nodes:
+            if node.name in seen:
+                self._findings.add(Deviation.REPEATED, node, what=node.name)
+            seen.add(node.name)
+
+    def _stray_text(self, group: Node) -> None:
+        """Text between elements is read by nobody."""
+        if group.text:
+            self._findings.add(Deviation.UNKNOWN, group, what=f"the text {group.text[:_SHOWN]!r}")
 
     def _passed_over(self, parent: Node, known: Sequence[str] = ()) -> None:
         for name in parent.passed_over:
@@ -127,6 +153,8 @@ class _Checker:
 
     def _group(self, node: Node, element: Element) -> None:
         """Names, order, number and presence of a group's children, then the children themselves."""
+        if not element.addition:  # nobody knows their shape
+            self._stray_text(node)
         order = [child.name for child in element.children if not child.addition]
         seen: set[str] = set()
         placed: list[tuple[int, Node]] = []
@@ -162,14 +190,23 @@ class _Checker:
     def _element(self, node: Node, element: Element) -> None:
         if element.name == _CONTENT:
             return
-        if node.is_empty():
+        if element.form is Form.GROUP and not node.is_empty():
+            self._group(node, element)
+            return
+        if not node.is_empty():
+            self._within(node)
+        if not node.text:
             code = Deviation.MISSING if element.required else Deviation.EMPTY
             self._findings.add(code, node, what=element.name)
-        elif element.form is Form.GROUP:
-            self._group(node, element)
         else:
             self._length(node, element)
             self._form(node, element)
+
+    def _within(self, leaf: Node) -> None:
+        """Elements inside a text: what they hold is not part of it."""
+        for child in leaf.children:
+            self._findings.add(Deviation.UNKNOWN, child, what=child.name)
+        self._passed_over(leaf)
 
     def _length(self, node: Node, element: Element) -> None:
         size = len(node.text)
@@ -207,7 +244,8 @@ class _Checker:
         body = envelope.first("edXMLBody")
         manifest = body.first("edXMLManifest", "Manifest") if body else None
         references = manifest.all("Reference") if manifest else []
-        carried = [node for outer in root.children if outer.name == "AttachmentEncoded" for node in outer.children]
+        outers = [node for node in root.children if node.name == "AttachmentEncoded"]
+        carried = [node for outer in outers for node in outer.children if node.name == "Attachment"]
         if manifest is not None and manifest.attributes.get("version") != "1.0":
             self._findings.add(Deviation.NAMESPACE_DECLARATION, manifest, what=manifest.name, wanted='version="1.0"')
         if manifest is not None and manifest.name == "Manifest":
@@ -240,6 +278,8 @@ class _Checker:
                 "must travel in a ZIP, as application/zip" if is_wrapped(name) else "must travel as it is, not in a ZIP"
             )
             self._findings.add(Deviation.ZIP_RULE, node, "ContentType", what=f"a file of this name {what}")
+        elif name and is_wrapped(name) and item is not None and item.filled and item.entry is None:
+            self._findings.add(Deviation.ZIP_RULE, node, _CONTENT, what="it must hold a ZIP of this one file")
 
     def _links(self, references: Sequence[Node], carried: Sequence[Node]) -> None:
         for nodes, others, what in ((references, carried, "Attachment"), (carried, references, "Reference")):

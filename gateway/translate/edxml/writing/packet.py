@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import struct
 import zlib
 from abc import abstractmethod
 from collections.abc import AsyncIterator
@@ -12,18 +11,11 @@ import pybase64
 
 from gateway.domain.ids import Digest
 from gateway.domain.packet import Draft, EncodedPart, LiteralPart, Sealed, StoredObject
+from gateway.translate.edxml.contents.base64text import encoded_length
+from gateway.translate.edxml.contents.ziprecords import zip_frame, zip_size
 
 _TRIPLE = 3
-
-# A stored entry with its checksum in front reads everywhere; deflate with a trailing descriptor would depend on the
-# zlib at hand, so that a retry after an upgrade might send other bytes.
-_LOCAL = struct.Struct("<4sHHHHHIIIHH")
-_CENTRAL = struct.Struct("<4sHHHHHHIIIHHHHHII")
-_END = struct.Struct("<4sHHHHIIH")
-_VERSION = 20
-_STORED = 0
-_DOS_DATE = (2000 - 1980) << 9 | 1 << 5 | 1
-"""1 January 2000: the archive says nothing about when it was made."""
+"""Bytes that give whole digits of base64."""
 
 
 class ObjectSource(Protocol):
@@ -59,9 +51,7 @@ def packet_length(draft: Draft) -> int:
 
 def _encoded_length(part: EncodedPart) -> int:
     size = part.stored.size
-    if part.zip_entry is not None:
-        size += _LOCAL.size + _CENTRAL.size + _END.size + 2 * len(part.zip_entry)
-    return -(-size // _TRIPLE) * 4
+    return encoded_length(size if part.zip_entry is None else zip_size(part.zip_entry, size))
 
 
 async def seal(draft: Draft, blobs: ObjectSource) -> Sealed:
@@ -96,12 +86,3 @@ async def _zip(stored: StoredObject, entry: str, blobs: ObjectSource) -> AsyncIt
     async for chunk in blobs.stream(stored):
         yield chunk
     yield behind
-
-
-def zip_frame(entry: str, *, size: int, crc: int) -> tuple[bytes, bytes]:
-    """What stands before and behind the bytes of a ZIP's only entry; its name must be ASCII."""
-    name = entry.encode("ascii")
-    about = (_STORED, 0, _DOS_DATE, crc, size, size, len(name), 0)
-    local = _LOCAL.pack(b"PK\x03\x04", _VERSION, 0, *about) + name
-    central = _CENTRAL.pack(b"PK\x01\x02", _VERSION, _VERSION, 0, *about, 0, 0, 0, 0, 0) + name
-    return local, central + _END.pack(b"PK\x05\x06", 0, 0, 1, 1, len(central), len(local) + size, 0)

@@ -76,6 +76,9 @@ def test_roles_are_told_apart_from_silence():
         ({"otherInfo": {"priority": "HIGH"}}, ["document.other_info.priority"]),
         ({"otherInfo": {"priority": 99}}, ["document.other_info.priority"]),
         ({"businessType": 99}, ["document.business_type"]),
+        ({"businessType": True}, ["document.business_type"]),
+        ({"businessType": 1.5}, ["document.business_type"]),
+        ({"other_info": {"priority": False}}, ["document.other_info.priority"]),
         ({"promulgationDate": "15/01/2026"}, ["document.promulgation_date"]),
         ({"dueDate": "2026-02-30"}, ["document.due_date"]),
         ({"acceptTime": "yesterday"}, ["document.accept_time"]),
@@ -171,3 +174,18 @@ def test_any_json_is_read_or_refused(value):
         assert not isinstance(value, dict)
     else:
         assert isinstance(found, DescribedDocument) or (found and isinstance(found, tuple))
+
+
+def test_what_only_the_gateway_says_is_named():
+    """Fields that no packet carries are read, not refused, and their paths are told."""
+    text = """{"name": "documents/1", "acceptTime": "2026-01-15T00:00:00Z", "deliveries": [{"organId": "H98"}],
+        "attachments": [{"path": "a"}, {"path": "b", "name": "documents/1/attachments/1", "signatureVerdict": {}}]}"""
+    described = read_document(text)
+    assert isinstance(described, DescribedDocument)
+    assert set(described.passed_over) == {
+        "document.name",
+        "document.accept_time",
+        "document.deliveries",
+        "document.attachments[1].name",
+        "document.attachments[1].signature_verdict",
+    }

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from gateway.blobs.content import LocalBlobs
 from gateway.domain.packet import ContentSpan, EncodedPart, PacketDefect
-from gateway.translate.edxml.contents.attachments import Made, content_id, encoded_length, kind_of
+from gateway.translate.edxml.contents.attachments import Made, content_id, kind_of
+from gateway.translate.edxml.contents.base64text import encoded_length
 from gateway.translate.edxml.contents.content import open_content
 from gateway.translate.edxml.contents.objects import MeasuringObjects
+from gateway.translate.edxml.contents.ziprecords import zip_frame
 from gateway.translate.edxml.findings import RefusedError
 from gateway.translate.edxml.tree import Node
-from gateway.translate.edxml.writing.packet import encoded, zip_frame
+from gateway.translate.edxml.writing.packet import encoded
 from gateway.xmlsafe import MIB, Limits
 from tests.fakes.blobs import MemoryBlobs
 from tests.fakes.clock import SettableClock
@@ -395,7 +397,7 @@ async def test_a_missing_cid_is_said_once():
 
 
 async def test_the_national_additions_and_the_description():
-    """FieldName, MimeType and Format are read as they stand; a description that only repeats the name is none."""
+    """FieldName, MimeType and Format are read as they stand; a description too, even one that only repeats the name."""
     delivery = Delivery(MemoryBlobs())
     additions = (("FieldName", "f"), ("MimeType", "text/x"), ("Format", "x"))
     await delivery.bring("a.txt", DATA, fields=(*additions, ("Description", "a.txt")))
@@ -403,7 +405,7 @@ async def test_the_national_additions_and_the_description():
     made = await delivery.link()
     assert isinstance(made, list)
     first, second = (one.attachment for one in made)
-    assert (first.field_name, first.mime_type, first.format, first.description) == ("f", "text/x", "x", "")
+    assert (first.field_name, first.mime_type, first.format, first.description) == ("f", "text/x", "x", first.name)
     assert (second.field_name, second.mime_type, second.format, second.description) == ("", "", "", "about")
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.translate.edxml.contents.base64text import Base64Decoder, Base64Error
+from gateway.translate.edxml.contents.base64text import Base64Decoder, Base64Error, encoded_length
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(1, 50)), st.sampled_from([b"", b"\r\n", b" \t"]))
@@ -40,3 +40,9 @@ def test_what_is_no_base64(text, size):
 
     with pytest.raises(Base64Error):
         run()
+
+
+@given(st.binary(max_size=100))
+def test_the_length_is_known_beforehand(data):
+    """Base64 has as many characters as foretold."""
+    assert encoded_length(len(data)) == len(base64.b64encode(data))

@@ -50,6 +50,7 @@ def test_names_are_safe_and_distinct(names):
         ("invoice\u202efdp.exe", "invoicefdp.exe"),
         ("a\x00\nb.txt", "ab.txt"),
         ("nul.tar.gz", "_nul.tar.gz"),
+        ("-rf", "_-rf"),
         ("COM¹", "_COM¹"),
         ("name. . ", "name"),
         ("", "attachment-1"),

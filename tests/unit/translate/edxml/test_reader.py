@@ -11,6 +11,7 @@ from gateway.domain.packet import PacketDefect, Unpacked, UnpackedDocument
 from gateway.translate.edxml.contents.objects import MeasuringObjects
 from gateway.translate.edxml.reading.reader import PacketReading, read_packet
 from gateway.xmlsafe import Limits
+from tests.fakes.blobs import MemoryBlobs
 
 PLAIN = (Path(__file__).parents[3] / "cases" / "edxml" / "document-plain" / "packet.edxml").read_bytes()
 CONTENT = b"JVBERi0xLjQKJSBkdW1teQolJUVPRgo="
@@ -143,3 +144,47 @@ async def test_a_reading_can_be_looked_at_afterwards():
     subject = message.first("Subject")
     assert subject is not None
     assert (subject.prefix, subject.attributes) == ("edXML", {"a": "1"})
+
+
+ENCODED = b"ContentTransferEncoded"
+
+
+def in_attachment(*contents: bytes) -> bytes:
+    """The plain packet with these contents, base64 each, in its one Attachment."""
+    start, end = PLAIN.index(b"<edXML:" + ENCODED), PLAIN.index(b"</Attachment>")
+    written = b"".join(b"<%b>%b</%b>" % (ENCODED, content, ENCODED) for content in contents)
+    return PLAIN[:start] + written + PLAIN[end:]
+
+
+@pytest.mark.parametrize(
+    ("contents", "size", "repeated"),
+    [
+        ((b"QUJD", b"QQ=="), 3, 1),
+        ((b"", b"QUJD"), 3, 0),
+        ((b"", b"QUJD", b"", b"QQ==", b"QUI="), 3, 2),
+        ((b"", b""), 0, 0),
+    ],
+)
+async def test_the_first_content_of_an_attachment_counts(contents, size, repeated):
+    """An Attachment is one file: of several contents the first with any bytes, and nothing is stored of the others."""
+    blobs = MemoryBlobs()
+    found = await read_packet(chunked(in_attachment(*contents), 1000), objects=blobs, limits=Limits(), said=None)
+    assert isinstance(found, UnpackedDocument)
+    assert [made.size for made in found.document.attachments] == [size]
+    assert set(blobs.objects) == {stored.key for stored in found.objects}
+    where = "edXML/AttachmentEncoded/Attachment/ContentTransferEncoded"
+    assert said(found, "ELEMENT_REPEATED") == [where] * repeated
+
+
+@pytest.mark.parametrize("before", [b"<Attachment>", b"<edXML:Subject>", b"</edXML:From>"])
+async def test_a_content_outside_an_attachment_is_said_to_be_ignored(before):
+    """Base64 where no file can come of it is not dropped in silence."""
+    lost = b"<%b>QUJD</%b>" % (ENCODED, ENCODED)
+    at = PLAIN.index(before) + (0 if before == b"<Attachment>" else len(before))
+    found = await unpacked(PLAIN[:at] + lost + PLAIN[at:])
+    plain = await unpacked(PLAIN)
+    assert isinstance(found, UnpackedDocument)
+    assert isinstance(plain, UnpackedDocument)
+    assert found.document == plain.document
+    [path] = said(found, "ELEMENT_UNKNOWN")
+    assert path.endswith(ENCODED.decode())

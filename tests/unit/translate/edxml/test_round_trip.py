@@ -174,6 +174,7 @@ def canonical(document: Document, dialect: Dialect) -> Document:
         document = replace(document, other_info=replace(document.other_info, priority=0))
     document = replace(
         document,
+        attachments=tuple(replace(one, description=one.description or one.name) for one in document.attachments),
         document_type=typed(document.document_type, dialect.type_practice),
         trace=(*document.trace, HOP),
     )
@@ -195,15 +196,14 @@ async def test_a_document_survives_its_packet(document, files, words, dialect, c
     """Every field and every byte comes back, Vietnamese in either normal form and astral characters included.
 
     The packet's length is known before any byte of it is made. Two habits lose something: a practice other than
-    as_given changes Type and TypeDetail, and without additions the national SDK's own elements are gone. A description
-    that repeats the file's name is none.
+    as_given changes Type and TypeDetail, and without additions the national SDK's own elements are gone. A file without
+    a description is described by its name.
     """
     assume(all(hop.organ_id != HOP.organ_id for hop in document.trace))
     blobs = MemoryBlobs(chunk=chunk)
     document, stored = attach(document, blobs, ("main.pdf", "application/pdf", b"%PDF-1.7 main"), *files)
     main, *rest = document.attachments
     description, field_name, mime_type, form = words
-    description = "" if description == main.name else description
     main = replace(main, description=description, field_name=field_name, mime_type=mime_type, format=form)
     document = replace(document, attachments=(main, *rest))
     made = draft(blobs, document, stored, dialect)
