@@ -2,7 +2,7 @@
 
 import pybase64
 
-_SPACE = b" \t\r\n"
+_SPACES = (b"\n", b"\r", b" ", b"\t")
 _QUANTUM = 4
 
 
@@ -26,9 +26,10 @@ class Base64Decoder:
 
     def feed(self, text: bytes) -> bytes:
         """The bytes that are complete with this piece. Raises Base64Error."""
-        bare = text.translate(None, _SPACE)
-        self.spaced = self.spaced or len(bare) < len(text)
-        piece = self._rest + bare
+        if any(space in text for space in _SPACES):  # looking is a tenth of the work of taking out
+            text = text.translate(None, b"".join(_SPACES))
+            self.spaced = True
+        piece = self._rest + text if self._rest else text
         if not piece:
             return b""
         if self._ended:
