@@ -137,7 +137,7 @@ class Outbound:
         self, message: LeasedMessage, account: OutboundAccount, log: structlog.stdlib.BoundLogger
     ) -> Sealed | Rejected | Unavailable:
         try:
-            draft = self._draft(message, account.policy)
+            draft = await self._draft(message, account.policy)
             if isinstance(draft, PacketDefect):
                 return Rejected(code=draft.code, reason=draft.message)
             sealed = await self._translator.seal(draft)
@@ -150,14 +150,15 @@ class Outbound:
             return Rejected(code=ErrorCode.PACKET_TOO_LARGE, reason=reason)
         return sealed
 
-    def _draft(self, message: LeasedMessage, account: AccountPolicy) -> Draft | PacketDefect:
+    async def _draft(self, message: LeasedMessage, account: AccountPolicy) -> Draft | PacketDefect:
         if message.report is not None:
             return self._translator.draft_status(message.report)
         assert message.document is not None
         # The hop carries the time of acceptance, not of this attempt: every attempt sends the same bytes.
         hop = TraceHeader(organ_id=account.hop, timestamp=edxml_timestamp(message.created_at))
+        wrap = await self._translator.mistakable(message.document, message.objects)
         return self._translator.draft_document(
-            message.document, message.objects, recipients=message.recipients, hop=hop
+            message.document, message.objects, recipients=message.recipients, hop=hop, wrap=wrap
         )
 
     async def _ask(

@@ -1,7 +1,7 @@
 """Takes a document over from a vendor system: complete, check, make durable; refuse with everything to be mended."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -203,21 +203,27 @@ class SubmissionFlow(Submissions):
         Once the whole document fits in one packet, so does every share of it.
         """
         limit, together = self._account.packet_limit, self._account.recipients_per_message
-        if self._packet_length(document, objects, document.to, at) <= limit:
+        wrap = await self._translator.mistakable(document, objects)
+        if self._packet_length(document, objects, document.to, at, wrap) <= limit:
             return
         largest = 0
         for start in range(0, len(document.to), together):
             share = document.to[start : start + together]
-            largest = max(largest, self._packet_length(document, objects, share, at))
+            largest = max(largest, self._packet_length(document, objects, share, at, wrap))
             await asyncio.sleep(0)  # thousands of shares must not be one long turn
         if largest > limit:
             raise GatewayError(ErrorCode.PACKET_TOO_LARGE, size=largest, limit=limit)
 
     def _packet_length(
-        self, document: Document, objects: Sequence[StoredObject], share: Sequence[Organization], at: datetime
+        self,
+        document: Document,
+        objects: Sequence[StoredObject],
+        share: Sequence[Organization],
+        at: datetime,
+        wrap: Collection[int],
     ) -> int:
         hop = TraceHeader(organ_id=self._account.hop, timestamp=edxml_timestamp(at))
-        draft = self._translator.draft_document(document, objects, recipients=share, hop=hop)
+        draft = self._translator.draft_document(document, objects, recipients=share, hop=hop, wrap=wrap)
         assert isinstance(draft, Draft)  # a submission has no trace yet, so there is no loop in it
         return self._translator.length(draft)
 

@@ -1,7 +1,7 @@
 """Content: stored bytes, packets made of them, signatures found in them."""
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
@@ -83,11 +83,17 @@ class Translator(Protocol):
         *,
         recipients: Sequence[Organization],
         hop: TraceHeader,
+        wrap: Collection[int] = (),
     ) -> Draft | PacketDefect:
         """The packet of a document for these recipients (one message's share); `hop` is the trace entry.
 
+        `wrap`: places of attachments as `mistakable` tells them, which get a wrapper of their own.
         A defect says why it must not be sent: the hop stands in the document's trace already.
         """
+
+    @abstractmethod
+    async def mistakable(self, document: Document, objects: Sequence[StoredObject]) -> frozenset[int]:
+        """Places of attachments that the receiver would take for wrappers and open: other bytes would arrive."""
 
     @abstractmethod
     def draft_status(self, report: StatusReport) -> Draft:

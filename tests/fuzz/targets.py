@@ -16,11 +16,13 @@ from tempfile import gettempdir
 from typing import Any, TypeVar
 from xml.etree import ElementTree as ET
 
+from gateway.domain.dialect import NATIONAL
 from gateway.domain.document import Attachment, AttachmentRole, Document
 from gateway.domain.packet import Draft, PacketDefect, Unpacked, UnpackedDocument, UnpackedStatus
 from gateway.rpc.convert.jsonform import document_json
 from gateway.rpc.convert.jsonread import DescribedDocument, NotJsonError, read_document
 from gateway.translate.edxml.codes import NS102, RAW_EXTENSIONS, TYPE_ADMINISTRATIVE, extension
+from gateway.translate.edxml.contents.mistakable import mistakable
 from gateway.translate.edxml.findings import WARNING_LIMIT, Defect
 from gateway.translate.edxml.reading.reader import read_packet
 from gateway.translate.edxml.splitting import join, split
@@ -196,7 +198,8 @@ def survives_writing(case: Case) -> str:
         case PacketDefect():
             return ending(found)
         case UnpackedDocument(document=document, objects=objects):
-            draft = write_document(document, objects, recipients=document.to, hop=None)
+            wrap = drive(mistakable(document.attachments, objects, blobs, NATIONAL))
+            draft = write_document(document, objects, recipients=document.to, hop=None, wrap=wrap)
         case UnpackedStatus(report=report):
             draft = write_status(report)
     assert isinstance(draft, Draft), draft

@@ -234,6 +234,9 @@ async def test_a_stop_before_sending_costs_no_attempt(world):
         sealing = asyncio.Event()
 
         class Slow:
+            async def mistakable(self, *_):
+                return frozenset()
+
             def draft_document(self, *_, **__):
                 return None
 

@@ -1,6 +1,6 @@
 """The Translator port for edXML: ties writer, packet and reader to the blob store."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from gateway.domain.dialect import Dialect
 from gateway.domain.document import Document, Organization, TraceHeader
@@ -16,6 +16,7 @@ from gateway.domain.packet import (
 )
 from gateway.domain.status import StatusReport
 from gateway.ports import Blobs, Translator
+from gateway.translate.edxml.contents.mistakable import mistakable
 from gateway.translate.edxml.reading.reader import read_packet
 from gateway.translate.edxml.splitting import join, split
 from gateway.translate.edxml.writing.packet import packet_bytes, packet_length, seal
@@ -38,9 +39,14 @@ class EdxmlTranslator(Translator):
         *,
         recipients: Sequence[Organization],
         hop: TraceHeader,
+        wrap: Collection[int] = (),
     ) -> Draft | PacketDefect:
         """The packet of a document. Raises UnwritableTextError, which domain rules exclude."""
-        return write_document(document, objects, recipients=recipients, hop=hop, dialect=self._dialect)
+        return write_document(document, objects, recipients=recipients, hop=hop, dialect=self._dialect, wrap=wrap)
+
+    async def mistakable(self, document: Document, objects: Sequence[StoredObject]) -> frozenset[int]:
+        """Attachments that the receiver would take for wrapping ZIPs."""
+        return await mistakable(document.attachments, objects, self._blobs, self._dialect)
 
     def draft_status(self, report: StatusReport) -> Draft:
         """The packet of a status. Raises UnwritableTextError as `draft_document`."""

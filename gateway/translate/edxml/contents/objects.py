@@ -24,6 +24,14 @@ class AttachmentObjects(Protocol):
         """Remove objects."""
 
 
+class ObjectSource(Protocol):
+    """Where the bytes of stored objects come from; every Blobs is one."""
+
+    @abstractmethod
+    def stream(self, stored: StoredObject, *, offset: int = 0) -> AsyncIterator[bytes]:
+        """The object's bytes from `offset` on."""
+
+
 class MeasuringObjects(AttachmentObjects):
     """Measures and digests objects and keeps nothing of them."""
 

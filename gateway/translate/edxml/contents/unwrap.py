@@ -34,9 +34,10 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 class Tail:
     """The last bytes of what was fed: at least TAIL, if there were so many, and at most twice that."""
 
-    def __init__(self) -> None:
-        self.size = 0
-        """Bytes fed."""
+    def __init__(self, *, skipped: int = 0) -> None:
+        """`skipped` bytes stood before the first that is fed."""
+        self.size = skipped
+        """Bytes fed and skipped."""
         self._kept = bytearray()
 
     def feed(self, chunk: bytes) -> None:

@@ -15,6 +15,7 @@ from gateway.domain.ids import Digest
 from gateway.domain.packet import Draft, EncodedPart, LiteralPart, PacketDefect, PacketWarning, UnpackedDocument
 from gateway.domain.vntime import edxml_timestamp, vietnam_date
 from gateway.translate.edxml.contents.attachments import kind_of, with_roles
+from gateway.translate.edxml.contents.mistakable import mistakable
 from gateway.translate.edxml.contents.objects import MeasuringObjects
 from gateway.translate.edxml.reading.reader import read_packet
 from gateway.translate.edxml.workbench.losses import NOT_CARRIED, WrittenFile, lost_fields, lost_files
@@ -84,8 +85,9 @@ async def build(wanted: Wanted, out: Path, terms: Terms) -> Built | Refused:
         return tuple(defects)
     document, order = _arranged(completed, wanted.roles, found)
     objects = [found[i].stored for i in order]
+    wrap = await mistakable(document.attachments, objects, material, terms.dialect)
     draft = write_document(
-        document, objects, recipients=document.to, hop=_hop(wanted, terms.now), dialect=terms.dialect
+        document, objects, recipients=document.to, hop=_hop(wanted, terms.now), dialect=terms.dialect, wrap=wrap
     )
     if isinstance(draft, PacketDefect):
         return (draft,)

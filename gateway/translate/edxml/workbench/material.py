@@ -10,7 +10,7 @@ from pathlib import Path
 from gateway.domain.ids import Digest, ObjectKey
 from gateway.domain.packet import PacketDefect, StoredObject
 from gateway.translate.edxml.contents.attachments import HEAD
-from gateway.translate.edxml.writing.packet import ObjectSource
+from gateway.translate.edxml.contents.objects import ObjectSource
 
 _CHUNK = 256 * 1024
 

@@ -46,16 +46,16 @@ class CarriedFile:
     wrapped: bool
 
 
-def carried_files(pairs: Sequence[tuple[Attachment, StoredObject]], dialect: Dialect) -> tuple[CarriedFile, ...]:
-    """The attachments in the order in which they are written."""
+def carried_files(files: Sequence[tuple[Attachment, StoredObject, bool]], dialect: Dialect) -> tuple[CarriedFile, ...]:
+    """The attachments in the order in which they are written; True = wrapped, whatever the name says."""
     return tuple(
         CarriedFile(
             attachment=attachment,
             stored=stored,
             content_id=f"att-{number}",
-            wrapped=dialect.zip_rule and is_wrapped(attachment.name),
+            wrapped=wrap or (dialect.zip_rule and is_wrapped(attachment.name)),
         )
-        for number, (attachment, stored) in enumerate(pairs, 1)
+        for number, (attachment, stored, wrap) in enumerate(files, 1)
     )
 
 

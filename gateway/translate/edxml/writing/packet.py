@@ -3,27 +3,18 @@
 import asyncio
 import hashlib
 import zlib
-from abc import abstractmethod
 from collections.abc import AsyncIterator
-from typing import Protocol
 
 import pybase64
 
 from gateway.domain.ids import Digest
 from gateway.domain.packet import Draft, EncodedPart, LiteralPart, Sealed, StoredObject
 from gateway.translate.edxml.contents.base64text import encoded_length
+from gateway.translate.edxml.contents.objects import ObjectSource
 from gateway.translate.edxml.contents.ziprecords import zip_frame, zip_size
 
 _TRIPLE = 3
 """Bytes that give whole digits of base64."""
-
-
-class ObjectSource(Protocol):
-    """Where the bytes of stored objects come from; every Blobs is one."""
-
-    @abstractmethod
-    def stream(self, stored: StoredObject, *, offset: int = 0) -> AsyncIterator[bytes]:
-        """The object's bytes from `offset` on."""
 
 
 async def packet_bytes(draft: Draft, blobs: ObjectSource) -> AsyncIterator[bytes]:

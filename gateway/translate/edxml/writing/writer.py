@@ -3,7 +3,7 @@
 Empty values are not written. The same values always give the same bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gateway.domain.agency import same_code
 from gateway.domain.dialect import NATIONAL, Dialect
@@ -27,8 +27,11 @@ def write_document(
     recipients: Sequence[Organization],
     hop: TraceHeader | None,
     dialect: Dialect = NATIONAL,
+    wrap: Collection[int] = (),
 ) -> Draft | PacketDefect:
     """The packet of a document; `objects` are its attachments' bytes, same order. The MAIN file is written first.
+
+    `wrap` has the places of attachments that travel in a ZIP whatever they are called, see contents.mistakable.
 
     `hop` is appended to the trace, None leaves the trace as it is; a hop that the trace names already is a loop, which
     gives the defect TRACE_LOOP. Raises UnwritableTextError for text that XML cannot carry: the domain's rules refuse it
@@ -38,10 +41,10 @@ def write_document(
         return refusal(Defect.TRACE_LOOP, _TRACE, found=hop.organ_id).defect
     hops = document.trace if hop is None else (*document.trace, hop)
     said = document_for(document, dialect)
-    pairs = sorted(
-        zip(said.attachments, objects, strict=True), key=lambda pair: pair[0].role is not AttachmentRole.MAIN
-    )
-    files = carried_files(pairs, dialect)
+    placed = [
+        (one, stored, place in wrap) for place, (one, stored) in enumerate(zip(said.attachments, objects, strict=True))
+    ]
+    files = carried_files(sorted(placed, key=lambda each: each[0].role is not AttachmentRole.MAIN), dialect)
     xml = PacketXml(dialect.shape)
     write_message(xml, said, recipients, dialect.type_practice)
     write_trace(xml, said, hops, recipients, dialect.shape)
