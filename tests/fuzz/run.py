@@ -46,7 +46,7 @@ _BATCH = 16
 _DRAWN = 160
 """Random bytes a plan is drawn from."""
 
-_HEAD = struct.Struct("<QQ")
+_HEAD = struct.Struct("<QQB")
 
 
 class _Slate:
@@ -60,15 +60,23 @@ class _Slate:
         start = _HEAD.size
         self._memory[start : start + len(words)] = words
         self._memory[start + 4096 : start + 4096 + len(data)] = data
-        self._memory[:start] = _HEAD.pack(number, len(words))
+        self._memory[:start] = _HEAD.pack(number, len(words), 1)
+
+    def rest(self) -> None:
+        """The execution is over; making the next input is not what is watched."""
+        self._memory[_HEAD.size - 1] = 0
 
     @property
     def number(self) -> int:
-        number, _ = _HEAD.unpack(self._memory[: _HEAD.size])
+        number, _, _ = _HEAD.unpack(self._memory[: _HEAD.size])
         return int(number)
 
+    @property
+    def busy(self) -> bool:
+        return bool(self._memory[_HEAD.size - 1])
+
     def read(self) -> tuple[dict[str, Any], bytes]:
-        _, size = _HEAD.unpack(self._memory[: _HEAD.size])
+        _, size, _ = _HEAD.unpack(self._memory[: _HEAD.size])
         about = json.loads(self._memory[_HEAD.size : _HEAD.size + size])
         start = _HEAD.size + 4096
         return about, self._memory[start : start + about.pop("length")]
@@ -131,6 +139,7 @@ class _Worker:
         start = time.process_time()
         self._endings[self._targets[target](case)] += 1
         spent = time.process_time() - start
+        self._slate.rest()
         self._slowest = max(self._slowest, spent)
         assert spent < SECONDS, f"took {spent:.1f} seconds"
         grown = _resident() - self._memory_before
@@ -193,7 +202,7 @@ def _watch(child: int, slate: _Slate, out: int) -> str | None:
     while not select.select([out], [], [], 0.25)[0]:
         used = process.cpu_times()
         now = used.user + used.system
-        if slate.number != number:
+        if slate.number != number or not slate.busy:
             number, spent, seen = slate.number, now, time.monotonic()
         elif now - spent > SECONDS + 0.5 or time.monotonic() - seen > WALL:
             os.kill(child, signal.SIGUSR1)  # its stack goes to standard error
