@@ -228,11 +228,11 @@ def settled(document: Document) -> Document:
 
 def typed(document: Document) -> tuple[Attachment, ...]:
     """The attachments, MAIN first; a wrapped one without its type: the packet says that it is wrapped instead."""
-    attachments = sorted(document.attachments, key=lambda each: each.role is not AttachmentRole.MAIN)
+    described = [replace(each, description=each.description or each.name) for each in document.attachments]
+    attachments = sorted(described, key=lambda each: each.role is not AttachmentRole.MAIN)
     if not all(each.size for each in attachments):  # an empty file is what it is called, so the roles may change
-        attachments = [replace(each, role=AttachmentRole.ANNEX) for each in document.attachments]
+        attachments = [replace(each, role=AttachmentRole.ANNEX) for each in described]
         attachments.sort(key=lambda each: (each.name, each.description, each.sha256))
-    attachments = [replace(each, description=each.description or each.name) for each in attachments]
     return tuple(
         each if extension(each.name) in RAW_EXTENSIONS else replace(each, media_type="") for each in attachments
     )
