@@ -1,13 +1,12 @@
 """`packet build`: a description in JSON, files beside it, a packet."""
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from gateway.cli.configuration import load
-from gateway.cli.printing import cancel_on_signals, refuse, refuse_for
+from gateway.cli.printing import refuse, refuse_for, run
 from gateway.domain import rules
 from gateway.domain.dialect import DIALECTS, NATIONAL
 from gateway.domain.errors import ErrorCode
@@ -83,12 +82,4 @@ def read(file: Path, *, hop: str, as_json: bool) -> Wanted:
 
 def write(wanted: Wanted, output: Path, agreed: Terms) -> Built | Refused:
     """Build the packet. Raises OSError where it cannot be written."""
-
-    async def work() -> Built | Refused:
-        cancel_on_signals()
-        return await build(wanted, output, agreed)
-
-    try:
-        return asyncio.run(work())
-    except asyncio.CancelledError:
-        raise typer.Exit(1) from None
+    return run(build(wanted, output, agreed))

@@ -4,9 +4,9 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -15,6 +15,8 @@ from gateway.domain.packet import PacketDefect, PacketWarning
 REFUSED = 2
 
 JsonSwitch = Annotated[bool, typer.Option("--json", help="One JSON value on standard output.")]
+
+T = TypeVar("T")
 
 Finding = PacketWarning | PacketDefect
 
@@ -74,6 +76,19 @@ def readable(file: Path, *, as_json: bool) -> None:
             pass
     except OSError as error:
         refuse("FILE_UNREADABLE", str(file), f"the file cannot be read: {error.strerror}", as_json=as_json)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives; ends the command with 1 where it was told to end, once what was begun is taken away."""
+
+    async def cancellable() -> T:
+        cancel_on_signals()
+        return await work
+
+    try:
+        return asyncio.run(cancellable())
+    except asyncio.CancelledError:
+        raise typer.Exit(1) from None
 
 
 def cancel_on_signals() -> None:

@@ -1,6 +1,5 @@
 """`packet extract` and `packet original`: what was received, as files."""
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gateway.cli.printing import as_json as finding_json
-from gateway.cli.printing import as_line, cancel_on_signals, print_json, refuse
+from gateway.cli.printing import as_line, print_json, refuse, run
 from gateway.domain.packet import PacketDefect, PacketKind
 from gateway.translate.edxml.workbench import extracting
 from gateway.xmlsafe import Limits
@@ -25,15 +24,7 @@ _WHY = {
 
 def extract(file: Path, directory: Path, limits: Limits, *, as_json: bool) -> None:
     """Write the attachments and say what was written. Raises OSError."""
-
-    async def work() -> extracting.Extracted | PacketDefect:
-        cancel_on_signals()
-        return await extracting.extract(file, directory, limits)
-
-    try:
-        found = asyncio.run(work())
-    except asyncio.CancelledError:
-        raise typer.Exit(1) from None
+    found = run(extracting.extract(file, directory, limits))
     if isinstance(found, PacketDefect):
         refuse(found.code, found.path, found.message, as_json=as_json)
     if as_json:
@@ -67,15 +58,8 @@ def original(settings: "Settings", account: str, axis_doc_id: str, output: Path,
         raise typer.BadParameter(f"the configuration has no [axis.{account}]")
 
     logging.configure(settings.log.level)
-
-    async def work() -> object:
-        cancel_on_signals()
-        return await write_original(settings, account, axis_doc_id, output)
-
     try:
-        done = asyncio.run(work())
-    except asyncio.CancelledError:
-        raise typer.Exit(1) from None
+        done = run(write_original(settings, account, axis_doc_id, output))
     except GatewayError as error:
         refuse(str(error.code), str(settings.store.path), str(error), as_json=as_json)
     if not isinstance(done, Written):

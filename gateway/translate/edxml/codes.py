@@ -8,6 +8,13 @@ from types import MappingProxyType
 from gateway.domain.document import BusinessType, Priority
 
 NS102 = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
+PREFIX = "edXML:"
+"""Stands literally before every name inside the envelope (edxml.md 1.2)."""
+CONTENT = "ContentTransferEncoded"
+"""The element that holds an attachment's base64."""
+CID = "cid:"
+"""How a ContentId begins (edxml.md 4)."""
+
 NS_GOVN = "http://www.go.vn/eDoc"
 NS_DSIG = "http://www.w3.org/2000/09/xmldsig#"
 NS_2803 = frozenset({"http://www.inetcloud.vn/ns/edxml", "http://www.e-doc.vn/Schema/"})
@@ -132,3 +139,8 @@ def _comparable(name: str) -> str:
 
 _NORMATIVE = frozenset(map(_comparable, NORMATIVE_NAMES))
 _ADMINISTRATIVE = frozenset(map(_comparable, ADMINISTRATIVE_NAMES.values()))
+
+
+def is_wrapped(name: str) -> bool:
+    """True if a file of this name travels alone in a ZIP (the ZIP rule, edxml.md 4)."""
+    return extension(name) not in RAW_EXTENSIONS

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from gateway.domain.document import BusinessType, Priority, SteeringType
 from gateway.domain.lengths import LENGTHS
 from gateway.domain.status import KNOWN
+from gateway.translate.edxml.codes import CONTENT
 
 
 class Form(StrEnum):
@@ -232,7 +233,7 @@ ATTACHMENT = _group(
     _text("AttachmentName", "Attachment.attachment_name", required=True),
     _text("Description", "Attachment.description"),
     _text("ContentType", "Attachment.media_type", required=True),
-    Element(name="ContentTransferEncoded", form=Form.CONTENT),
+    Element(name=CONTENT, form=Form.CONTENT),
     _text("FieldName", "Attachment.field_name", addition=True),
     _text("MimeType", "Attachment.mime_type", addition=True),
     _text("Format", "Attachment.format", addition=True),

@@ -7,6 +7,8 @@ from gateway.domain.document import Attachment, AttachmentRole
 from gateway.domain.ids import ObjectKey
 from gateway.domain.packet import ContentSpan, EncodedPart, StoredObject
 from gateway.translate.edxml.codes import (
+    CID,
+    CONTENT,
     PDF_TYPE,
     TYPE_BY_EXTENSION,
     UNKNOWN_TYPE,
@@ -25,7 +27,6 @@ from gateway.xmlsafe import Limits
 HEAD = 1024
 """Bytes of a file that tell its kind; a PDF may begin anywhere in them."""
 
-_CID = "cid:"
 _PDF_MAGIC = b"%PDF-"
 _ZIP_MAGICS = (LOCAL_MAGIC, END_MAGIC)
 """How archives begin, with and without entries."""
@@ -105,8 +106,8 @@ class _Linked:
 
 def content_id(text: str) -> str:
     """The id without `cid:`, however often it stands there."""
-    while text[: len(_CID)].lower() == _CID:
-        text = text[len(_CID) :]
+    while text[: len(CID)].lower() == CID:
+        text = text[len(CID) :]
     return text
 
 
@@ -142,10 +143,10 @@ def link(carried: Sequence[Carried], references: Sequence[Node], findings: Findi
 def _note_form(carried: Sequence[Carried], references: Sequence[Node], findings: Findings) -> None:
     for item in carried:
         if item.spaced and item.filled:
-            findings.once(Tolerance.BASE64_LAYOUT, item.node, "ContentTransferEncoded")
+            findings.once(Tolerance.BASE64_LAYOUT, item.node, CONTENT)
     for node in (*references, *(item.node for item in carried)):
         written = node.value("ContentId")
-        if written and written[: len(_CID)].lower() != _CID:
+        if written and written[: len(CID)].lower() != CID:
             findings.once(Tolerance.CID_MISSING, node, "ContentId")
 
 
@@ -156,7 +157,7 @@ def _words(item: Carried, reference: Node | None, number: int, findings: Finding
         return next((found for node in nodes if (found := node.value(field))), "")
 
     for node in nodes:
-        if node.value("ContentId").lower().startswith(_CID * 2):
+        if node.value("ContentId").lower().startswith(CID * 2):
             findings.add(Tolerance.CID_REPEATED, node, "ContentId")
     name = either("AttachmentName")
     description = either("Description")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from gateway.domain.dialect import Dialect
 from gateway.domain.document import Attachment
 from gateway.domain.packet import StoredObject
-from gateway.translate.edxml.codes import RAW_EXTENSIONS, extension
+from gateway.translate.edxml.codes import extension, is_wrapped
 from gateway.translate.edxml.contents.objects import ObjectSource
 from gateway.translate.edxml.contents.unwrap import TAIL, Tail, is_wrapper
 from gateway.translate.edxml.contents.ziprecords import LOCAL_MAGIC
@@ -26,8 +26,7 @@ async def mistakable(
 
 
 async def _is_mistakable(name: str, stored: StoredObject, source: ObjectSource) -> bool:
-    kind = extension(name)
-    if kind not in RAW_EXTENSIONS or kind == "zip" or not await _begins_as_zip(stored, source):
+    if is_wrapped(name) or extension(name) == "zip" or not await _begins_as_zip(stored, source):
         return False
     skipped = max(0, stored.size - TAIL)
     tail = Tail(skipped=skipped)

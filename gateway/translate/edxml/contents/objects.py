@@ -42,14 +42,14 @@ class MeasuringObjects(AttachmentObjects):
     async def writer(self, *, limit: int) -> AsyncIterator[BlobWriter]:
         """A writer that counts and digests at most `limit` bytes."""
         self._count += 1
-        yield _Measure(ObjectKey(str(self._count)), limit)
+        yield MeasuringWriter(ObjectKey(str(self._count)), limit)
 
     async def discard(self, keys: Iterable[ObjectKey]) -> None:
         """There is nothing to remove."""
 
 
-class _Measure(BlobWriter):
-    """One object of MeasuringObjects."""
+class MeasuringWriter(BlobWriter):
+    """Counts and digests one object; a writer that keeps it as well builds on this one."""
 
     def __init__(self, key: ObjectKey, limit: int) -> None:
         self._key = key
@@ -58,10 +58,12 @@ class _Measure(BlobWriter):
         self._hash = hashlib.sha256()
 
     async def write(self, chunk: bytes) -> None:
+        """Take bytes. Raises GatewayError ATTACHMENT_TOO_LARGE past the limit."""
         self._size += len(chunk)
         if self._size > self._limit:
             raise GatewayError(ErrorCode.ATTACHMENT_TOO_LARGE, limit=self._limit)
         self._hash.update(chunk)
 
     async def finish(self) -> StoredObject:
+        """The object."""
         return StoredObject(digest=Digest(self._hash.hexdigest()), size=self._size, key=self._key)

@@ -65,12 +65,12 @@ def _status(message: Node, values: Values) -> StatusReport:
     sender = organization(_required(message, "From"))
     if not sender.organ_id:
         raise refusal(Defect.ELEMENT_MISSING, f"{message.path}/From", what="OrganId")
-    about = message.all("ResponseFor")
-    named = _unswapped(response_for(_required(message, "ResponseFor"), values), message, values.findings)
+    about = _required(message, "ResponseFor")
+    named = _unswapped(response_for(about, values), message, values.findings)
     if not named.organ_id:
-        raise refusal(Defect.ELEMENT_MISSING, about[0].path, what="OrganId")
+        raise refusal(Defect.ELEMENT_MISSING, about.path, what="OrganId")
     if not named.code and not named.document_id:
-        raise refusal(Defect.ELEMENT_MISSING, about[0].path, what="Code or DocumentId")
+        raise refusal(Defect.ELEMENT_MISSING, about.path, what="Code or DocumentId")
     return StatusReport(
         sender=sender,
         response_for=named,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from gateway.translate.edxml.codes import CONTENT
 from gateway.translate.edxml.elements import (
     ATTACHMENT,
     CORRECTED_SPELLINGS,
@@ -30,7 +31,7 @@ _STATUS = _outer("edXML", _outer("edXMLEnvelope", _outer("edXMLHeader", STATUS_H
 """Attachments of a status are the reader's to speak of."""
 
 _MAY_BE_EMPTY = frozenset(
-    {"edXMLBody", "edXMLManifest", "AttachmentEncoded", "Attachment", "ContentTransferEncoded"},
+    {"edXMLBody", "edXMLManifest", "AttachmentEncoded", "Attachment", CONTENT},
 )
 """Empty where there is no attachment (edxml.md 4); a content's text never enters the tree."""
 

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from gateway.translate.edxml.codes import CONTENT, PREFIX
 from gateway.translate.edxml.reading.shape import SIGNATURES
 from gateway.translate.edxml.tree import Node
-
-_PREFIX = "edXML:"
-_EITHER = "ContentTransferEncoded"
 
 
 class Misprefixed(NamedTuple):
@@ -30,8 +28,8 @@ def _below(node: Node, *, inside: bool) -> Iterator[Misprefixed]:
     if node.name in SIGNATURES:
         return
     inside = inside or node.name == "edXMLEnvelope"
-    wanted = f"{_PREFIX}{node.name}" if inside else node.name
-    either = node.name == _EITHER and node.typed in {node.name, _PREFIX + node.name}
+    wanted = f"{PREFIX}{node.name}" if inside else node.name
+    either = node.name == CONTENT and node.typed in {node.name, PREFIX + node.name}
     if node.typed != wanted and not either:
         yield Misprefixed(node, wanted)
     for child in node.children:

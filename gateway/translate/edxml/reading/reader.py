@@ -10,7 +10,7 @@ from gateway.domain.dialect import NATIONAL, Dialect
 from gateway.domain.document import Document
 from gateway.domain.ids import ObjectKey
 from gateway.domain.packet import PacketDefect, PacketKind, Unpacked, UnpackedDocument, UnpackedStatus
-from gateway.translate.edxml.codes import NS102
+from gateway.translate.edxml.codes import CONTENT, NS102
 from gateway.translate.edxml.contents.attachments import Carried, Unwrapper, link, with_roles
 from gateway.translate.edxml.contents.content import Content, open_content
 from gateway.translate.edxml.contents.objects import AttachmentObjects
@@ -29,12 +29,11 @@ from gateway.translate.edxml.reading.shape import BOM, OPENING, Shape, look
 from gateway.translate.edxml.tree import Node
 from gateway.xmlsafe import Bulk, End, Event, Limits, PacketParser, Start, Text, XmlRefusedError
 
-_CONTENT = "ContentTransferEncoded"
 _UTF8 = frozenset({"", "utf-8", "utf8"})
 """Encodings a declaration may name, in lower case, and none."""
 _TURN = 2000
 """Events after which other tasks get their turn."""
-_CONTENT_PARENTS = ("Attachment", "AttachmentEncoded")
+_PARENTS = ("Attachment", "AttachmentEncoded")
 
 
 async def read_packet(
@@ -77,7 +76,7 @@ class PacketReading:
         self._created: set[ObjectKey] = set()
         self._begun = False
         self._content: Content | None = None
-        self._parser = PacketParser(limits, bulk=frozenset({f"{{{NS102}}}{_CONTENT}"}))
+        self._parser = PacketParser(limits, bulk=frozenset({f"{{{NS102}}}{CONTENT}"}))
 
     @property
     def root(self) -> Node:
@@ -156,10 +155,10 @@ class PacketReading:
         if not self._begun:
             self._note_declaration()
         self._shape.start(event)
-        if self._shape.inside(_CONTENT, *_CONTENT_PARENTS):
+        if self._shape.inside(CONTENT, *_PARENTS):
             await self._begin(writers)
-        elif self._shape.inside(_CONTENT):
-            self._findings.add(Tolerance.ELEMENT_UNKNOWN, self._shape.current, what=_CONTENT)
+        elif self._shape.inside(CONTENT):
+            self._findings.add(Tolerance.ELEMENT_UNKNOWN, self._shape.current, what=CONTENT)
 
     def _note_declaration(self) -> None:
         self._begun = True
@@ -212,7 +211,7 @@ class PacketReading:
             if before is None or not before.filled:
                 wanted[id(item.node)] = item
             elif item.filled:
-                self._findings.add(Tolerance.ELEMENT_REPEATED, item.node, _CONTENT, what=_CONTENT)
+                self._findings.add(Tolerance.ELEMENT_REPEATED, item.node, CONTENT, what=CONTENT)
         kept = [item for item in wanted.values() if item.filled or not item.node.is_empty()]
         keys = {key for item in kept for key in item.keys}
         await self._objects.discard(sorted(self._created - keys))

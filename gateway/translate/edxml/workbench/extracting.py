@@ -1,6 +1,5 @@
 """Attachments of a packet as files in a folder: the command `packet extract`."""
 
-import hashlib
 import secrets
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -8,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.ids import Digest, ObjectKey
 from gateway.domain.packet import PacketDefect, PacketKind, PacketWarning, StoredObject, UnpackedStatus
 from gateway.ports import BlobWriter
-from gateway.translate.edxml.contents.objects import AttachmentObjects
+from gateway.translate.edxml.contents.objects import AttachmentObjects, MeasuringWriter
 from gateway.translate.edxml.reading.reader import read_packet
 from gateway.translate.edxml.workbench.filenames import safe_names
 from gateway.translate.edxml.workbench.inspection import packet_chunks
@@ -97,29 +95,23 @@ class FolderObjects(AttachmentObjects):
             (self._folder / key).unlink(missing_ok=True)
 
 
-class _FileWriter(BlobWriter):
+class _FileWriter(MeasuringWriter):
     """One object of FolderObjects."""
 
     def __init__(self, file: BinaryIO, key: ObjectKey, limit: int) -> None:
+        super().__init__(key, limit)
         self._file = file
-        self._key = key
-        self._limit = limit
-        self._size = 0
-        self._hash = hashlib.sha256()
         self.finished = False
 
     async def write(self, chunk: bytes) -> None:
         """Append bytes."""
-        self._size += len(chunk)
-        if self._size > self._limit:
-            raise GatewayError(ErrorCode.ATTACHMENT_TOO_LARGE, limit=self._limit)
-        self._hash.update(chunk)
+        await super().write(chunk)
         self._file.write(chunk)
 
     async def finish(self) -> StoredObject:
         """The object; the file is closed with its writer's context."""
         self.finished = True
-        return StoredObject(digest=Digest(self._hash.hexdigest()), size=self._size, key=self._key)
+        return await super().finish()
 
 
 def _publish(folder: Path, moves: Sequence[tuple[ObjectKey, str]]) -> Path | None:

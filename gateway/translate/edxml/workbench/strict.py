@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.domain.agency import CodeForm, form_of
 from gateway.domain.packet import PacketDefect, PacketWarning
-from gateway.translate.edxml.codes import NS102, ZIP_TYPE
+from gateway.translate.edxml.codes import CID, CONTENT, NS102, ZIP_TYPE, is_wrapped
 from gateway.translate.edxml.contents.attachments import content_id
 from gateway.translate.edxml.contents.objects import MeasuringObjects
 from gateway.translate.edxml.dates import is_strict_date, is_strict_time
@@ -26,11 +26,9 @@ from gateway.translate.edxml.reading.reader import PacketReading
 from gateway.translate.edxml.reading.shape import SIGNATURES
 from gateway.translate.edxml.tree import Node
 from gateway.translate.edxml.workbench.inspection import packet_chunks
-from gateway.translate.edxml.writing.files import is_wrapped
 from gateway.xmlsafe import Limits
 
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
-_CONTENT = "ContentTransferEncoded"
 _SHORT = 65535
 _SHOWN = 40
 """Characters shown of a text that belongs nowhere."""
@@ -188,7 +186,7 @@ class _Checker:
                 self._findings.add(Deviation.ORDER, later, what=later.name, after=earlier.name, order=shown)
 
     def _element(self, node: Node, element: Element) -> None:
-        if element.name == _CONTENT:
+        if element.name == CONTENT:
             return
         if element.form is Form.GROUP and not node.is_empty():
             self._group(node, element)
@@ -261,14 +259,14 @@ class _Checker:
 
     def _content_id(self, node: Node) -> None:
         written = node.value("ContentId")
-        if written and f"cid:{content_id(written)}" != written:
+        if written and f"{CID}{content_id(written)}" != written:
             self._findings.add(Deviation.CONTENT_ID, node, "ContentId", found=written)
 
     def _content(self, node: Node) -> None:
-        content = next((child for child in node.children if child.name == _CONTENT), None)
+        content = next((child for child in node.children if child.name == CONTENT), None)
         item = self._carried.get(id(node))
         if content is None or item is None or not item.filled:
-            self._findings.add(Deviation.MISSING, node, _CONTENT, what=_CONTENT)
+            self._findings.add(Deviation.MISSING, node, CONTENT, what=CONTENT)
         elif item.spaced:
             self._findings.add(Tolerance.BASE64_LAYOUT, content)
         name = node.value("AttachmentName")
@@ -279,7 +277,7 @@ class _Checker:
             )
             self._findings.add(Deviation.ZIP_RULE, node, "ContentType", what=f"a file of this name {what}")
         elif name and is_wrapped(name) and item is not None and item.filled and item.entry is None:
-            self._findings.add(Deviation.ZIP_RULE, node, _CONTENT, what="it must hold a ZIP of this one file")
+            self._findings.add(Deviation.ZIP_RULE, node, CONTENT, what="it must hold a ZIP of this one file")
 
     def _links(self, references: Sequence[Node], carried: Sequence[Node]) -> None:
         for nodes, others, what in ((references, carried, "Attachment"), (carried, references, "Reference")):

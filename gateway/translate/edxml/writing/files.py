@@ -8,24 +8,17 @@ from gateway.domain.dialect import Dialect, Shape
 from gateway.domain.document import Attachment
 from gateway.domain.ids import Digest
 from gateway.domain.packet import EncodedPart, LiteralPart, StoredObject
-from gateway.translate.edxml.codes import NS102, RAW_EXTENSIONS, ZIP_TYPE, extension
-from gateway.translate.edxml.writing.packetxml import PREFIX, PacketXml
+from gateway.translate.edxml.codes import CID, CONTENT, NS102, PREFIX, ZIP_TYPE, extension, is_wrapped
+from gateway.translate.edxml.writing.packetxml import PacketXml
 from gateway.xmlsafe import LiteralXml
 
 _XLINK = "http://www.w3.org/1999/xlink"
-_CID = "cid:"
-_CONTENT = "ContentTransferEncoded"
 _REFERENCE_ORDER = ("ContentId", "ContentType", "Description", "AttachmentName")
 _ADDITIONS = ("FieldName", "MimeType", "Format")
 _ORDERS = {
-    Shape.NATIONAL: ("ContentId", "AttachmentName", "Description", "ContentType", _CONTENT, *_ADDITIONS),
-    Shape.DOTNET: ("ContentType", "ContentId", "Description", _CONTENT, "AttachmentName", *_ADDITIONS),
+    Shape.NATIONAL: ("ContentId", "AttachmentName", "Description", "ContentType", CONTENT, *_ADDITIONS),
+    Shape.DOTNET: ("ContentType", "ContentId", "Description", CONTENT, "AttachmentName", *_ADDITIONS),
 }
-
-
-def is_wrapped(name: str) -> bool:
-    """True if a file of this name travels alone in a ZIP (the ZIP rule, edxml.md 4)."""
-    return extension(name) not in RAW_EXTENSIONS
 
 
 def entry_name(name: str, digest: Digest) -> str:
@@ -62,7 +55,7 @@ def carried_files(files: Sequence[tuple[Attachment, StoredObject, bool]], dialec
 def write_reference(xml: PacketXml, file: CarriedFile, shape: Shape) -> None:
     """The Reference of a file."""
     words = _words(file)
-    words["ContentId"] = f"{_CID}{file.content_id}"
+    words["ContentId"] = f"{CID}{file.content_id}"
     if shape is Shape.DOTNET:
         link = words["ContentId"]
         xml.open("Reference", xmlns_xlink=_XLINK, xlink_href=link, xlink_role="XLinkRole", xlink_type="simple")
@@ -89,15 +82,15 @@ def _attachment(xml: PacketXml, file: CarriedFile, shape: Shape) -> tuple[Litera
     bare = xml.bare
     bare.open("Attachment")
     words = _words(file)
-    words["ContentId"] = file.content_id if shape is Shape.DOTNET else f"{_CID}{file.content_id}"
+    words["ContentId"] = file.content_id if shape is Shape.DOTNET else f"{CID}{file.content_id}"
     order = _ORDERS[shape]
-    content = order.index(_CONTENT)
+    content = order.index(CONTENT)
     _leaves(bare, words, order[:content])
     if shape is Shape.DOTNET:
-        bare.begin(_CONTENT)
+        bare.begin(CONTENT)
     else:
         # The only prefixed element outside of the envelope, so it declares the prefix anew.
-        bare.begin(f"{PREFIX}{_CONTENT}", xmlns_edXML=NS102)
+        bare.begin(f"{PREFIX}{CONTENT}", xmlns_edXML=NS102)
     inside = entry_name(file.attachment.name, file.stored.digest) if file.wrapped else None
     before = LiteralPart(data=xml.cut())
     bare.end()

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from gateway.domain.dialect import Shape
-from gateway.translate.edxml.codes import NS102
+from gateway.translate.edxml.codes import NS102, PREFIX
 from gateway.xmlsafe import LiteralXml
 
-PREFIX = "edXML:"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _XSD = "http://www.w3.org/2001/XMLSchema"
 
