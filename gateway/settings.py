@@ -81,9 +81,20 @@ class MetricsSettings(Section):
 
 
 class StoreSettings(Section):
-    """The embedded database."""
+    """The database: embedded, or PostgreSQL where a URL is given."""
 
     path: Path = Field(default=Path("lgsp-data/gateway.db"), description="SQLite file; its folder is created.")
+    url: SecretStr | None = Field(
+        default=None,
+        description="`postgresql://USER:PASSWORD@HOST:PORT/NAME`, special characters percent-encoded; better a file.",
+    )
+    url_file: Path | None = Field(default=None, description="File with the URL, outer white space ignored.")
+
+    @model_validator(mode="after")
+    def _has_one_url(self) -> Self:
+        if self.url is not None and self.url_file is not None:
+            raise ValueError("url and url_file exclude each other")
+        return self
 
 
 class BlobSettings(Section):
@@ -299,6 +310,17 @@ def secret_of(axis: AxisSettings) -> str:
     return secret
 
 
+def database_of(store: StoreSettings) -> Path | str:
+    """The embedded database's file, or PostgreSQL's URL. Raises SettingsError if that is none."""
+    if store.url is None and store.url_file is None:
+        return store.path
+    given = store.url.get_secret_value() if store.url else ""
+    url = store.url_file.read_text(encoding="utf-8").strip() if store.url_file else given
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise SettingsError(["store.url: does not begin with postgresql://"])
+    return url
+
+
 def _line(error: dict[str, object]) -> str:
     location = error["loc"]
     assert isinstance(location, tuple)
@@ -315,6 +337,7 @@ def _unreadable(settings: Settings) -> list[str]:
         ("server.tls_key", settings.server.tls_key),
         ("server.client_ca", settings.server.client_ca),
     ]
+    files.append(("store.url_file", settings.store.url_file))
     for name, axis in settings.axis.items():
         files.append((f"axis.{name}.secret_file", axis.secret_file))
         files.append((f"axis.{name}.ca_file", axis.ca_file))

@@ -5,7 +5,7 @@ from datetime import datetime
 from gateway.domain.errors import GatewayError
 from gateway.security.keys import check_tls
 from gateway.security.trust import load_anchors
-from gateway.settings import Settings, SettingsError, secret_of
+from gateway.settings import Settings, SettingsError, database_of, secret_of
 
 
 def problems(settings: Settings, *, now: datetime) -> list[str]:
@@ -19,6 +19,10 @@ def problems(settings: Settings, *, now: datetime) -> list[str]:
             found.append("signatures.trust_dir: holds no trust anchor, so no submission could be trusted")
     except GatewayError as error:
         found += [f"signatures.trust_dir: {violation.en}" for violation in error.violations]
+    try:
+        database_of(settings.store)
+    except (SettingsError, OSError, UnicodeDecodeError):
+        found.append("store.url: is no URL of PostgreSQL, postgresql://...")
     for name, axis in settings.axis.items():
         try:
             secret_of(axis)

@@ -16,7 +16,7 @@ from gateway.bootstrap.parts import SystemClock
 from gateway.domain.ids import AccountName, AxisDocId, Digest
 from gateway.domain.packet import SplitPacket
 from gateway.ports import Blobs, Original
-from gateway.settings import Settings
+from gateway.settings import Settings, database_of
 from gateway.store import Store, open_beside
 from gateway.translate.edxml.splitting import join
 
@@ -50,7 +50,7 @@ async def write_original(settings: Settings, account: str, axis_doc_id: str, out
     `account` is the name of the axis section in the settings. Raises GatewayError STORE_UNAVAILABLE where there is no
     usable store, OSError where `out` cannot be written.
     """
-    store = await open_beside(settings.store.path)
+    store = await open_beside(database_of(settings.store))
     try:
         if not settings.blobs.path.is_dir():
             return NotWritten.CONTENT_MISSING

@@ -23,7 +23,7 @@ from gateway.security.check import PdfSignatureCheck
 from gateway.security.policy import SignatureRules
 from gateway.security.pool import JudgePool
 from gateway.security.trust import load_anchors
-from gateway.settings import Settings, SettingsError, SignatureSettings
+from gateway.settings import Settings, SettingsError, SignatureSettings, database_of
 from gateway.store.store import Store, open_store
 from gateway.translate.edxml.translator import EdxmlTranslator
 
@@ -54,13 +54,15 @@ class Parts:
 
 async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:
     """Open everything; `stack` closes it in reverse. Raises SettingsError if another gateway uses the data."""
-    settings.store.path.parent.mkdir(parents=True, exist_ok=True)
-    stack.enter_context(_exclusive(settings.store.path))  # first: a second gateway hears this, not that a port is taken
+    database = database_of(settings.store)
+    alone = database if isinstance(database, Path) else settings.blobs.path
+    alone.parent.mkdir(parents=True, exist_ok=True)
+    stack.enter_context(_exclusive(alone))  # first: a second gateway hears this, not that a port is taken
     clock, metrics = SystemClock(), _metrics(settings.metrics.listen, stack)
     name, axis_settings = next(iter(settings.axis.items()))
     blobs = LocalBlobs(settings.blobs.path, clock=clock)
     await blobs.sweep_temporary()
-    store = await open_store(settings.store.path)
+    store = await open_store(database)
     stack.push_async_callback(store.close)
     axis = VxpAxis(
         account=configs.vxp_account(name, axis_settings, settings.limits),
@@ -122,14 +124,14 @@ def _metrics(listen: str, stack: AsyncExitStack) -> Metrics:
 
 
 @contextmanager
-def _exclusive(store: Path) -> Iterator[None]:
-    """Hold the lock file beside the store: the embedded store and its blobs have one process."""
-    lock = os.open(store.with_name(store.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _exclusive(data: Path) -> Iterator[None]:
+    """Hold the lock file beside the data: an embedded store has one process, and so have local blobs."""
+    lock = os.open(data.with_name(data.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise SettingsError([f"store.path: {store} is in use by another gateway"]) from None
+            raise SettingsError([f"{data} is in use by another gateway"]) from None
         yield
     finally:
         os.close(lock)

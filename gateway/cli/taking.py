@@ -61,7 +61,7 @@ def original(settings: "Settings", account: str, axis_doc_id: str, output: Path,
     try:
         done = run(write_original(settings, account, axis_doc_id, output))
     except GatewayError as error:
-        refuse(str(error.code), str(settings.store.path), str(error), as_json=as_json)
+        refuse(str(error.code), "store", str(error), as_json=as_json)
     if not isinstance(done, Written):
         refuse(str(done), axis_doc_id, _WHY[str(done)], as_json=as_json)
     if as_json:

@@ -120,8 +120,12 @@ async def register(conn: AsyncConnection, objects: Collection[StoredObject]) -> 
     The keys of those that were stored before under another key: redundant.
     """
     for batch in batches(objects):
-        new = [{"sha256": o.digest, "object_key": o.key, "size": o.size} for o in batch]
-        await conn.execute(upsert(blobs).on_conflict_do_nothing(index_elements=["sha256"]), new)
+        missing = {o.digest: o for o in reversed(batch)}
+        while missing:  # again where another transaction deleted a row just now
+            new = [{"sha256": o.digest, "object_key": o.key, "size": o.size} for _, o in sorted(missing.items())]
+            await conn.execute(upsert(blobs).on_conflict_do_nothing(index_elements=["sha256"]), new)
+            held = await hold(conn, missing)
+            missing = {digest: o for digest, o in missing.items() if digest not in held}
     return await redundant(conn, objects)
 
 
@@ -134,10 +138,22 @@ async def redundant(conn: AsyncConnection, objects: Iterable[StoredObject]) -> t
     return tuple(key for key in keys if key not in held)
 
 
+async def hold(conn: AsyncConnection, digests: Iterable[str]) -> frozenset[str]:
+    """Those of the digests that have a row, which nobody deletes before the end of this transaction."""
+    held: set[str] = set()
+    for batch in batches(sorted(digests)):
+        rows_held = sa.select(blobs.c.sha256).where(blobs.c.sha256.in_(batch)).order_by(blobs.c.sha256)
+        held.update(await conn.scalars(rows_held.with_for_update(read=True, key_share=True)))
+    return frozenset(held)
+
+
 async def forget(conn: AsyncConnection, digests: Iterable[str]) -> tuple[ObjectKey, ...]:
     """Delete the rows of those objects that nothing refers to; their keys."""
     keys: list[ObjectKey] = []
-    for batch in batches(digests):
+    for batch in batches(sorted(digests)):
+        # Whoever is about to refer to one of them holds it: wait, then look for references in a statement of its own.
+        locked = sa.select(blobs.c.sha256).where(blobs.c.sha256.in_(batch)).order_by(blobs.c.sha256)
+        await conn.execute(locked.with_for_update())
         bare = [~sa.exists().where(column == blobs.c.sha256) for column in _REFERENCES]
         gone = sa.delete(blobs).where(blobs.c.sha256.in_(batch), *bare).returning(blobs.c.object_key)
         keys.extend(ObjectKey(key) for key in await conn.scalars(gone))
@@ -147,7 +163,8 @@ async def forget(conn: AsyncConnection, digests: Iterable[str]) -> tuple[ObjectK
 async def _sweep(conn: AsyncConnection, before: datetime, limit: int) -> tuple[ObjectKey, ...] | None:
     """One transaction's share; None when no upload is expired any more."""
     over = sa.select(uploads.c.vendor, uploads.c.sha256).where(uploads.c.expires_at < before)
-    expired = (await conn.execute(over.order_by(uploads.c.expires_at).limit(limit))).all()
+    over = over.order_by(uploads.c.expires_at).limit(limit).with_for_update(skip_locked=True)
+    expired = (await conn.execute(over)).all()
     if not expired:
         return None
     gone = sa.delete(uploads).where(uploads.c.vendor == sa.bindparam("v"), uploads.c.sha256 == sa.bindparam("s"))

@@ -4,6 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Words, in the order of their code points: the same in both databases, and whatever the server's locale becomes."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -24,12 +27,12 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
 def text(name: str) -> sa.Column[str]:
     """Words that are always there."""
-    return sa.Column(name, sa.Text, nullable=False)
+    return sa.Column(name, TEXT, nullable=False)
 
 
 def added_text(name: str) -> sa.Column[str]:
     """A column that a release before this one does not know and does not fill."""
-    return sa.Column(name, sa.Text, nullable=False, server_default="")
+    return sa.Column(name, TEXT, nullable=False, server_default="")
 
 
 def number(name: str) -> sa.Column[int]:
@@ -44,4 +47,4 @@ def instant(name: str) -> sa.Column[datetime]:
 
 def refers(name: str, target: str) -> sa.Column[str]:
     """The key of another row."""
-    return sa.Column(name, sa.Text, sa.ForeignKey(target), nullable=False)
+    return sa.Column(name, TEXT, sa.ForeignKey(target), nullable=False)

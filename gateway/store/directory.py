@@ -45,7 +45,6 @@ class SqlDirectory(Directory):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._applying = asyncio.Lock()
 
     async def resolve(self, codes: Collection[str]) -> Mapping[str, Agency]:
         """See Directory."""
@@ -60,7 +59,7 @@ class SqlDirectory(Directory):
         """See Directory."""
 
         async def work(conn: AsyncConnection) -> tuple[Agency, ...]:
-            up = sa.select(sa.literal(agency, sa.Text).label("id"), sa.literal(0).label("depth"))
+            up = sa.select(agencies.c.id, sa.literal(0).label("depth")).where(agencies.c.id == agency)
             line = up.cte("line", recursive=True)
             line = line.union_all(
                 sa.select(agencies.c.parent_id, line.c.depth + 1).where(
@@ -103,7 +102,7 @@ class SqlDirectory(Directory):
 
     async def apply(self, rows: Sequence[DirectoryRow], *, at: datetime) -> int:
         """See Directory. Lands in several transactions; one cut short is completed by the next call."""
-        async with self._applying:
+        async with self._database.alone("directory"):
             known = await self._known()
             changes = await asyncio.to_thread(diff.changes, known, rows)
             for batch in batches(changes, STEP):
@@ -130,7 +129,8 @@ class SqlDirectory(Directory):
                     sa.insert(mandates), [{"vendor": v, "agency": a, "serves": serves} for v, a, serves in batch]
                 )
 
-        await self._database.write(work)
+        async with self._database.alone("directory"):
+            await self._database.write(work)
 
     async def lineages(self) -> Mapping[AgencyId, Sequence[Agency]]:
         """See Directory."""

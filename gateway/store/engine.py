@@ -1,63 +1,101 @@
-"""The embedded database: one writer, some readers, whole transactions; the one place where its errors are mapped."""
+"""The database as the store's parts see it: whole transactions, few at a time; its errors are judged in faults.py."""
 
 import asyncio
-import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
-import structlog
-from sqlalchemy.exc import DBAPIError, ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gateway.domain.errors import ErrorCode, GatewayError
+from gateway.store import postgres, sqlite
+from gateway.store.faults import is_conflict, mapped_errors, unavailable
 
-READERS = 4
 WAIT = timedelta(seconds=10)
 """Longest wait for a free connection, and again for another process's lock."""
-RETRY_AFTER = timedelta(seconds=5)
-"""What callers are told when the database cannot serve."""
+REPEATS = 8
+"""Runs of a work that other transactions keep undoing."""
+_PAUSE = timedelta(milliseconds=5)
+"""Times the number of the run, at random: the longest pause before the next."""
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
-_log = structlog.get_logger()
+Place = Path | sa.URL
+"""An SQLite file, or a PostgreSQL database."""
 
 
-class _RawConnection(Protocol):
-    """What SQLAlchemy hands to the connect event, as far as it is used here."""
+def place(path_or_url: Path | str) -> Place:
+    """Where the database is: a path, or a URL `postgresql://...` as libpq reads it.
 
-    isolation_level: str | None
-
-    def cursor(self) -> Any: ...
+    Raises GatewayError STORE_UNAVAILABLE for any other text.
+    """
+    if isinstance(path_or_url, Path):
+        return path_or_url
+    try:
+        url = sa.make_url(path_or_url)
+    except ArgumentError as error:
+        raise unavailable("not a URL") from error
+    if url.get_backend_name() not in ("postgresql", "postgres"):
+        raise unavailable("not a URL of PostgreSQL")
+    return url
 
 
 class Database:
-    """One SQLite file. `write` and `read` run a function in a transaction of its own.
+    """One SQLite file or one PostgreSQL database. `write` and `read` run a function in a transaction of its own.
 
-    Both raise GatewayError STORE_UNAVAILABLE when the database is locked too long, full, unreadable or closed. A caller
-    cancelled while its transaction runs stops waiting; the transaction still ends whole and gives its connection back.
-    A caller cancelled while waiting for a connection has done nothing.
+    Both raise GatewayError STORE_UNAVAILABLE when the database is locked too long, full, out of reach, unreadable or
+    closed. A caller cancelled while its transaction runs stops waiting; the transaction still ends whole and gives its
+    connection back. A caller cancelled while waiting for a connection has done nothing.
+
+    A work may run several times, each time on what the others have left, if PostgreSQL undoes it in favour of another
+    transaction: it must change nothing but the database.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._writer = _engine(path, size=1, write=True)
-        self._readers = _engine(path, size=READERS, write=False)
-        self._write_gate = asyncio.Semaphore(1)
-        self._read_gate = asyncio.Semaphore(READERS)
+    def __init__(self, place: Place) -> None:
+        if isinstance(place, Path):
+            self._writer = sqlite.engine(place, write=True, wait=WAIT)
+            self._readers = sqlite.engine(place, write=False, wait=WAIT)
+        else:
+            self._writer = postgres.engine(place, write=True, wait=WAIT)
+            self._readers = postgres.engine(place, write=False, wait=WAIT)
+        kind = sqlite if isinstance(place, Path) else postgres
+        self._shared = not isinstance(place, Path)
+        self._write_gate = asyncio.Semaphore(kind.WRITERS)
+        self._read_gate = asyncio.Semaphore(kind.READERS)
+        self._alone = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     async def write(self, work: Work[T]) -> T:
-        """Run `work` under the write lock; returns once its changes are committed and synced."""
+        """Run `work` with the right to change; returns once its changes are committed and synced."""
         return await self._run(self._writer, self._write_gate, work)
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` on one consistent state of the database."""
         return await self._run(self._readers, self._read_gate, work)
+
+    @asynccontextmanager
+    async def alone(self, job: str) -> AsyncIterator[None]:
+        """Keep a job of several transactions to this caller, among all gateways of one database."""
+        async with self._alone:
+            if not self._shared:
+                yield
+                return
+            if self._closed:
+                raise unavailable("closed")
+            with mapped_errors():
+                conn = await self._writer.connect()
+            try:
+                with mapped_errors():
+                    await conn.execute(postgres.NO_LIMIT)
+                    await conn.execute(postgres.ALONE, {"job": job})
+                yield
+            finally:
+                await conn.close()
 
     async def close(self) -> None:
         """Wait for what runs, then close every connection; later calls are refused."""
@@ -82,8 +120,14 @@ class Database:
             if self._closed:
                 raise unavailable("closed")
             with mapped_errors():
-                async with engine.begin() as conn:
-                    return await work(conn)
+                for run in range(1, REPEATS):
+                    try:
+                        return await _once(engine, work)
+                    except DBAPIError as error:
+                        if not is_conflict(error):
+                            raise
+                    await asyncio.sleep(random.random() * run * _PAUSE.total_seconds())  # noqa: S311 - no secret
+                return await _once(engine, work)
         finally:
             gate.release()
 
@@ -93,60 +137,6 @@ class Database:
             task.exception()  # the caller may be gone; asyncio would report it as never retrieved
 
 
-def _engine(path: Path, *, size: int, write: bool) -> AsyncEngine:
-    engine = create_async_engine(
-        sa.URL.create("sqlite+aiosqlite", database=str(path)),
-        pool_size=size,
-        max_overflow=0,
-        hide_parameters=True,  # they hold document content, and errors go to the log
-    )
-    prepare(engine.sync_engine, write=write)
-    return engine
-
-
-def prepare(engine: sa.Engine, *, write: bool) -> None:
-    """Make an engine's connections durable (WAL, FULL), patient and strict, and its transactions explicit."""
-    pragmas = [
-        f"PRAGMA busy_timeout = {WAIT // timedelta(milliseconds=1)}",
-        "PRAGMA journal_mode = WAL",
-        "PRAGMA synchronous = FULL",
-        "PRAGMA foreign_keys = ON",
-        f"PRAGMA query_only = {'OFF' if write else 'ON'}",
-    ]
-
-    def connected(connection: _RawConnection, _entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # the driver's own BEGIN would be a deferred one
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(pragma)
-        cursor.close()
-
-    def begun(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    sa.event.listen(engine, "connect", connected)
-    sa.event.listen(engine, "begin", begun)
-
-
-@contextmanager
-def mapped_errors() -> Iterator[None]:
-    """Turn the database's errors into GatewayError STORE_UNAVAILABLE; our own mistakes pass as they are."""
-    try:
-        yield
-    except DBAPIError as error:
-        if _is_bug(error):
-            raise
-        raise unavailable(str(error.orig)) from error
-
-
-def _is_bug(error: DBAPIError) -> bool:
-    """True for what our own statements did wrong; the rest is the state of disk, locks or connection."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    ours = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE}
-    return isinstance(error, ProgrammingError) if code is None else code & 0xFF in ours
-
-
-def unavailable(why: str) -> GatewayError:
-    """The error for a database that cannot serve now; why goes to the log alone."""
-    _log.warning("store.unavailable", reason=why)
-    return GatewayError(ErrorCode.STORE_UNAVAILABLE, retry_after=RETRY_AFTER)
+async def _once(engine: AsyncEngine, work: Work[T]) -> T:
+    async with engine.begin() as conn:
+        return await work(conn)

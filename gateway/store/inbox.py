@@ -24,7 +24,7 @@ from gateway.ports.inbound import (
     Stored,
 )
 from gateway.store import contents, packetparts, placing, rows
-from gateway.store.blobindex import redundant, register
+from gateway.store.blobindex import forget, redundant, register
 from gateway.store.engine import Database
 from gateway.store.keys import document_key
 from gateway.store.messages import enqueue, status_message, urgency
@@ -68,17 +68,19 @@ class SqlInboundItems(InboundItems):
                 return await redundant(conn, [received.raw])
             spare = await register(conn, [received.raw])
             item = received.item
-            await conn.execute(
-                sa.insert(axis_items).values(
-                    account=received.account,
-                    axis_doc_id=item.axis_doc_id,
-                    kind=item.kind.value,
-                    recipients=rows.recipients_json(item.recipients),
-                    raw=received.raw.digest,
-                    state=ItemState.FETCHED.value,
-                    recorded_at=at,
-                ),
+            new = upsert(axis_items).values(
+                account=received.account,
+                axis_doc_id=item.axis_doc_id,
+                kind=item.kind.value,
+                recipients=rows.recipients_json(item.recipients),
+                raw=received.raw.digest,
+                state=ItemState.FETCHED.value,
+                recorded_at=at,
             )
+            made = await conn.execute(new.on_conflict_do_nothing().returning(axis_items.c.axis_doc_id))
+            if made.first() is None:  # another gateway recorded it since the look above
+                await forget(conn, [received.raw.digest])
+                return await redundant(conn, [received.raw])
             return spare
 
         return await self._database.write(work)
@@ -147,7 +149,8 @@ class SqlInboundItems(InboundItems):
 
         async def work(conn: AsyncConnection) -> None:
             mine = sa.and_(axis_items.c.account == account, axis_items.c.axis_doc_id == axis_doc_id)
-            found = (await conn.execute(sa.select(axis_items.c.state).where(mine))).scalar_one()
+            held = sa.select(axis_items.c.state).where(mine).with_for_update()
+            found = (await conn.execute(held)).scalar_one()
             state = ItemState(found)
             if state in _DONE.values():
                 return

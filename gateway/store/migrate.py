@@ -1,9 +1,11 @@
-"""Brings a database file to this release's schema."""
+"""Brings a database to this release's schema."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 import sqlalchemy as sa
 from alembic import command
@@ -11,40 +13,51 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from gateway.store.engine import mapped_errors, prepare, unavailable
+from gateway.store import postgres, sqlite
+from gateway.store.engine import WAIT, Place, place
+from gateway.store.faults import mapped_errors, unavailable
+
+T = TypeVar("T")
 
 _alembic = Lock()
 """Alembic keeps its running migration in module globals."""
 
 
-def upgrade(path: Path) -> None:
-    """Apply every missing revision in one transaction, under the file's write lock; the file is made if absent.
+def upgrade(path_or_url: Path | str) -> None:
+    """Apply every missing revision in one transaction, alone; a file is made if absent.
 
     A later release's schema is left as it is: it leaves this release able to run, so a release can be taken back.
+    Blocks; not to be called on an event loop's thread.
 
-    Raises GatewayError STORE_UNAVAILABLE if the file cannot be used.
+    Raises GatewayError STORE_UNAVAILABLE if the database cannot be used.
     """
-    with _alembic, mapped_errors(), _connection(path, write=True) as connection:
-        config = _config()
-        found = _revision(connection)
-        if found is not None and found not in _history(config):
-            return
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    where = place(path_or_url)
+    with _alembic, mapped_errors():
+        _on(where, _upgrade, write=True)
 
 
-def require_current(path: Path) -> None:
+def require_current(path_or_url: Path | str) -> None:
     """Raise GatewayError STORE_UNAVAILABLE for what `upgrade` would change: no store, or one of an earlier release.
 
     A later release's schema passes: it leaves this release able to read it.
     """
-    if not path.is_file():
+    where = place(path_or_url)
+    if isinstance(where, Path) and not where.is_file():
         raise unavailable("no such file")
-    with mapped_errors(), _connection(path, write=False) as connection:
-        found = _revision(connection)
+    with mapped_errors():
+        found = _on(where, _revision, write=False)
     _, *older = _history(_config())
     if found is None or found in older:
         raise unavailable("the schema is an earlier release's; the gateway brings it up to date when it starts")
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    config = _config()
+    found = _revision(connection)
+    if found is not None and found not in _history(config):
+        return
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def _revision(connection: sa.Connection) -> str | None:
@@ -62,9 +75,21 @@ def _config() -> Config:
     return config
 
 
-@contextmanager
-def _connection(path: Path, *, write: bool) -> Iterator[sa.Connection]:
-    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), poolclass=sa.NullPool, hide_parameters=True)
-    prepare(engine, write=write)
+def _on(where: Place, work: Callable[[sa.Connection], T], *, write: bool) -> T:
+    """Run `work` in one transaction: under the file's write lock, or where nobody else migrates."""
+    if not isinstance(where, Path):
+        return asyncio.run(_on_server(where, work, write=write))
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(where)), poolclass=sa.NullPool, hide_parameters=True)
+    sqlite.prepare(engine, write=write, wait=WAIT)
     with engine.begin() as connection:
-        yield connection
+        return work(connection)
+
+
+async def _on_server(url: sa.URL, work: Callable[[sa.Connection], T], *, write: bool) -> T:
+    async with postgres.migrating(url, wait=WAIT).begin() as connection:
+        if write:
+            await connection.execute(sa.text("SET LOCAL lock_timeout = 0"))  # a replica may be migrating for long
+            await connection.execute(postgres.ALONE, {"job": "schema"})
+            # Statements of running gateways must not queue up behind a change of ours that itself has to wait.
+            await connection.execute(sa.text(f"SET LOCAL lock_timeout = {WAIT // timedelta(milliseconds=1)}"))
+        return await connection.run_sync(work)

@@ -8,8 +8,7 @@ from gateway.domain.lifecycle import ItemState
 from gateway.domain.packet import ContentSpan, Received, SplitPacket
 from gateway.ports.inbound import Original
 from gateway.store import rows
-from gateway.store.blobindex import forget, redundant, register
-from gateway.store.statements import batches
+from gateway.store.blobindex import forget, hold, redundant, register
 from gateway.store.tables import axis_items, blobs, packet_parts
 
 _KEPT_WHOLE = (ItemState.FETCHED, ItemState.QUARANTINED, ItemState.REJECTED)
@@ -56,11 +55,7 @@ async def _parts(conn: AsyncConnection, account: AccountName, axis_doc_id: AxisD
 
 
 async def _are_kept(conn: AsyncConnection, digests: set[str]) -> bool:
-    found = 0
-    for batch in batches(digests):
-        held = sa.select(sa.func.count()).select_from(blobs).where(blobs.c.sha256.in_(batch))
-        found += (await conn.execute(held)).scalar_one()
-    return found == len(digests)
+    return await hold(conn, digests) == digests
 
 
 def _is(account: AccountName, axis_doc_id: AxisDocId) -> sa.ColumnElement[bool]:

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.ids import AgencyId, VendorId
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def upsert(table: sa.Table) -> Insert:
-    """An INSERT that knows ON CONFLICT."""
+    """An INSERT that knows ON CONFLICT; SQLite reads PostgreSQL's form."""
     return insert(table)
 
 
@@ -31,7 +31,7 @@ def batches(values: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
 
 def subtree(root: AgencyId) -> sa.Select[tuple[str]]:
     """Ids of an agency and everything below it by the parent links; a loop in the links ends it."""
-    tree = sa.select(sa.literal(root, sa.Text).label("id")).cte("tree", recursive=True)
+    tree = sa.select(agencies.c.id).where(agencies.c.id == root).cte("tree", recursive=True)
     tree = tree.union(sa.select(agencies.c.id).where(agencies.c.parent_id == tree.c.id))
     return sa.select(tree.c.id)
 

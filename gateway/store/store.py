@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.store.blobindex import SqlBlobIndex
 from gateway.store.directory import SqlDirectory
 from gateway.store.documents import SqlDocuments
-from gateway.store.engine import Database
+from gateway.store.engine import Database, place
 from gateway.store.eventlog import SqlEventLog
 from gateway.store.inbox import SqlInboundItems
 from gateway.store.migrate import require_current, upgrade
@@ -33,23 +33,24 @@ class Store:
         await self.database.close()
 
 
-async def open_store(path: Path) -> Store:
-    """Bring the embedded database to this release's schema and open it; the file is made if absent, its folder is not.
+async def open_store(path_or_url: Path | str) -> Store:
+    """Bring a database to this release's schema and open it: an SQLite file, or PostgreSQL by its URL.
 
-    Raises GatewayError STORE_UNAVAILABLE if the file cannot be used.
+    A file is made if absent, its folder is not, and neither is a database on a server. Raises GatewayError
+    STORE_UNAVAILABLE if it cannot be used.
     """
-    await asyncio.to_thread(upgrade, path)
-    return _store(Database(path))
+    await asyncio.to_thread(upgrade, path_or_url)
+    return _store(Database(place(path_or_url)))
 
 
-async def open_beside(path: Path) -> Store:
-    """Open the embedded database as it is, beside a gateway that may be running; only what reads is to be called.
+async def open_beside(path_or_url: Path | str) -> Store:
+    """Open the database as it is, beside a gateway that may be running; only what reads is to be called.
 
     Nothing is made, locked or migrated. Raises GatewayError STORE_UNAVAILABLE if there is no store, or if its schema is
     an earlier release's.
     """
-    await asyncio.to_thread(require_current, path)
-    return _store(Database(path))
+    await asyncio.to_thread(require_current, path_or_url)
+    return _store(Database(place(path_or_url)))
 
 
 def _store(database: Database) -> Store:

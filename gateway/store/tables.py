@@ -7,7 +7,7 @@ columns are null exactly while a row is out of its queue, so that partial indice
 
 import sqlalchemy as sa
 
-from gateway.store.columns import Instant, added_text, instant, number, refers, text
+from gateway.store.columns import TEXT, Instant, added_text, instant, number, refers, text
 
 metadata = sa.MetaData(
     naming_convention={
@@ -22,7 +22,7 @@ metadata = sa.MetaData(
 meta = sa.Table(
     "meta",
     metadata,
-    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("name", TEXT, primary_key=True),
     text("value"),
 )
 """`epoch`: random at creation; a restore from a backup must change it."""
@@ -30,7 +30,7 @@ meta = sa.Table(
 counters = sa.Table(
     "counters",
     metadata,
-    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("name", TEXT, primary_key=True),
     number("value"),
 )
 """`messages` and `events`: the last number given out, moved in the transaction that uses it."""
@@ -40,12 +40,12 @@ counters = sa.Table(
 agencies = sa.Table(
     "agencies",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("axis_id", sa.Text, nullable=False, unique=True),
+    sa.Column("id", TEXT, primary_key=True),
+    sa.Column("axis_id", TEXT, nullable=False, unique=True),
     # No foreign key: a sync lands in several transactions, parents not always first.
-    sa.Column("parent_id", sa.Text, index=True),
+    sa.Column("parent_id", TEXT, index=True),
     text("code"),
-    sa.Column("code_key", sa.Text, nullable=False, index=True),
+    sa.Column("code_key", TEXT, nullable=False, index=True),
     text("name"),
     text("search"),
     text("email"),
@@ -57,8 +57,8 @@ agencies = sa.Table(
 agency_aliases = sa.Table(
     "agency_aliases",
     metadata,
-    sa.Column("code_key", sa.Text, primary_key=True),
-    sa.Column("agency", sa.Text, sa.ForeignKey("agencies.id"), primary_key=True, index=True),
+    sa.Column("code_key", TEXT, primary_key=True),
+    sa.Column("agency", TEXT, sa.ForeignKey("agencies.id"), primary_key=True, index=True),
     text("code"),
     # True: a code it once had itself, kept whatever the axis lists.
     sa.Column("former", sa.Boolean, nullable=False),
@@ -67,8 +67,8 @@ agency_aliases = sa.Table(
 mandates = sa.Table(
     "mandates",
     metadata,
-    sa.Column("vendor", sa.Text, primary_key=True),
-    sa.Column("agency", sa.Text, sa.ForeignKey("agencies.id"), primary_key=True, index=True),
+    sa.Column("vendor", TEXT, primary_key=True),
+    sa.Column("agency", TEXT, sa.ForeignKey("agencies.id"), primary_key=True, index=True),
     sa.Column("serves", sa.Boolean, nullable=False),
     sa.Index(
         "uq_mandates_server", "agency", unique=True, sqlite_where=sa.text("serves"), postgresql_where=sa.text("serves")
@@ -80,8 +80,8 @@ mandates = sa.Table(
 blobs = sa.Table(
     "blobs",
     metadata,
-    sa.Column("sha256", sa.Text, primary_key=True),
-    sa.Column("object_key", sa.Text, nullable=False, unique=True),
+    sa.Column("sha256", TEXT, primary_key=True),
+    sa.Column("object_key", TEXT, nullable=False, unique=True),
     number("size"),
 )
 """A row is made in the transaction that makes its first reference. It can lose its last one where an upload expires and
@@ -90,8 +90,8 @@ where a packet is split: the transaction that does so deletes it."""
 uploads = sa.Table(
     "uploads",
     metadata,
-    sa.Column("vendor", sa.Text, primary_key=True),
-    sa.Column("sha256", sa.Text, sa.ForeignKey("blobs.sha256"), primary_key=True, index=True),
+    sa.Column("vendor", TEXT, primary_key=True),
+    sa.Column("sha256", TEXT, sa.ForeignKey("blobs.sha256"), primary_key=True, index=True),
     sa.Column("expires_at", Instant, nullable=False, index=True),
 )
 
@@ -100,7 +100,7 @@ uploads = sa.Table(
 documents = sa.Table(
     "documents",
     metadata,
-    sa.Column("uid", sa.Text, primary_key=True),
+    sa.Column("uid", TEXT, primary_key=True),
     text("vendor"),
     refers("agency", "agencies.id"),
     text("sender_code"),
@@ -132,13 +132,13 @@ that reached nobody is superseded when its sender submits the document id again.
 requests = sa.Table(
     "requests",
     metadata,
-    sa.Column("vendor", sa.Text, primary_key=True),
-    sa.Column("request_id", sa.Text, primary_key=True),
+    sa.Column("vendor", TEXT, primary_key=True),
+    sa.Column("request_id", TEXT, primary_key=True),
     text("request_digest"),
     # Deferred: the request is claimed before its document is written.
     sa.Column(
         "document",
-        sa.Text,
+        TEXT,
         sa.ForeignKey("documents.uid", deferrable=True, initially="DEFERRED"),
         nullable=False,
         index=True,
@@ -149,15 +149,15 @@ requests = sa.Table(
 attachments = sa.Table(
     "attachments",
     metadata,
-    sa.Column("document", sa.Text, sa.ForeignKey("documents.uid"), primary_key=True),
+    sa.Column("document", TEXT, sa.ForeignKey("documents.uid"), primary_key=True),
     sa.Column("position", sa.BigInteger, primary_key=True),
     text("name"),
     text("media_type"),
     number("size"),
-    sa.Column("sha256", sa.Text, sa.ForeignKey("blobs.sha256"), nullable=False, index=True),
+    sa.Column("sha256", TEXT, sa.ForeignKey("blobs.sha256"), nullable=False, index=True),
     text("role"),
     text("description"),
-    sa.Column("verdict", sa.Text),
+    sa.Column("verdict", TEXT),
     added_text("field_name"),
     added_text("mime_type"),
     added_text("format"),
@@ -166,7 +166,7 @@ attachments = sa.Table(
 deliveries = sa.Table(
     "deliveries",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", TEXT, primary_key=True),
     refers("document", "documents.uid"),
     # Place in the document's recipients.
     number("position"),
@@ -176,7 +176,7 @@ deliveries = sa.Table(
     number("attempts"),
     text("reason"),
     text("last_status"),
-    sa.Column("axis_doc_id", sa.Text),
+    sa.Column("axis_doc_id", TEXT),
     instant("updated_at"),
     sa.UniqueConstraint("document", "position"),
 )
@@ -184,7 +184,7 @@ deliveries = sa.Table(
 messages = sa.Table(
     "messages",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", TEXT, primary_key=True),
     sa.Column("sequence", sa.BigInteger, nullable=False, unique=True),
     text("kind"),
     text("route"),
@@ -195,17 +195,17 @@ messages = sa.Table(
     number("attempts"),
     text("reason"),
     sa.Column("due_at", Instant),
-    sa.Column("lease_token", sa.Text),
-    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_token", TEXT),
+    sa.Column("lease_owner", TEXT),
     sa.Column("lease_until", Instant),
     instant("created_at"),
     sa.Column("started_at", Instant),
     sa.Column("first_submitted_at", Instant),
     sa.Column("settle_after", Instant),
     sa.Column("sent_at", Instant),
-    sa.Column("axis_doc_id", sa.Text),
-    sa.Column("document", sa.Text, sa.ForeignKey("documents.uid"), index=True),
-    sa.Column("report", sa.Text),
+    sa.Column("axis_doc_id", TEXT),
+    sa.Column("document", TEXT, sa.ForeignKey("documents.uid"), index=True),
+    sa.Column("report", TEXT),
     sa.Index(
         "ix_messages_due",
         "priority",
@@ -225,14 +225,14 @@ as a recall, takes its key and no lane. `started_at` is when the running attempt
 message_deliveries = sa.Table(
     "message_deliveries",
     metadata,
-    sa.Column("message", sa.Text, sa.ForeignKey("messages.id"), primary_key=True),
-    sa.Column("delivery", sa.Text, sa.ForeignKey("deliveries.id"), primary_key=True, index=True),
+    sa.Column("message", TEXT, sa.ForeignKey("messages.id"), primary_key=True),
+    sa.Column("delivery", TEXT, sa.ForeignKey("deliveries.id"), primary_key=True, index=True),
 )
 
 attempts = sa.Table(
     "attempts",
     metadata,
-    sa.Column("message", sa.Text, sa.ForeignKey("messages.id"), primary_key=True),
+    sa.Column("message", TEXT, sa.ForeignKey("messages.id"), primary_key=True),
     sa.Column("number", sa.BigInteger, primary_key=True),
     sa.Column("started_at", Instant),
     instant("ended_at"),
@@ -246,19 +246,19 @@ attempts = sa.Table(
 axis_items = sa.Table(
     "axis_items",
     metadata,
-    sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("axis_doc_id", sa.Text, primary_key=True),
+    sa.Column("account", TEXT, primary_key=True),
+    sa.Column("axis_doc_id", TEXT, primary_key=True),
     text("kind"),
     text("recipients"),
-    sa.Column("raw", sa.Text, sa.ForeignKey("blobs.sha256"), nullable=False, index=True),
-    sa.Column("state", sa.Text, nullable=False, index=True),
-    sa.Column("defect_code", sa.Text),
-    sa.Column("defect_path", sa.Text),
-    sa.Column("defect_message", sa.Text),
+    sa.Column("raw", TEXT, sa.ForeignKey("blobs.sha256"), nullable=False, index=True),
+    sa.Column("state", TEXT, nullable=False, index=True),
+    sa.Column("defect_code", TEXT),
+    sa.Column("defect_path", TEXT),
+    sa.Column("defect_message", TEXT),
     instant("recorded_at"),
     sa.Column("told_at", Instant),
     # The packet's own, once it is split; null while `raw` is the packet.
-    sa.Column("packet_sha256", sa.Text),
+    sa.Column("packet_sha256", TEXT),
     sa.Column("packet_size", sa.BigInteger),
     sa.Index(
         "ix_axis_items_unfinished",
@@ -273,13 +273,13 @@ axis_items = sa.Table(
 packet_parts = sa.Table(
     "packet_parts",
     metadata,
-    sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("axis_doc_id", sa.Text, primary_key=True),
+    sa.Column("account", TEXT, primary_key=True),
+    sa.Column("axis_doc_id", TEXT, primary_key=True),
     sa.Column("position", sa.BigInteger, primary_key=True),
     number("offset"),
     number("length"),
-    sa.Column("sha256", sa.Text, sa.ForeignKey("blobs.sha256"), nullable=False, index=True),
-    sa.Column("zip_entry", sa.Text),
+    sa.Column("sha256", TEXT, sa.ForeignKey("blobs.sha256"), nullable=False, index=True),
+    sa.Column("zip_entry", TEXT),
     sa.ForeignKeyConstraint(["account", "axis_doc_id"], ["axis_items.account", "axis_items.axis_doc_id"]),
 )
 """The contents of a split packet, in order; `axis_items.raw` is then what stands between them."""
@@ -287,7 +287,7 @@ packet_parts = sa.Table(
 inbound_documents = sa.Table(
     "inbound_documents",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", TEXT, primary_key=True),
     number("business_type"),
     text("sender_code"),
     text("document_id"),
@@ -310,15 +310,15 @@ inbound_documents = sa.Table(
 inbound_attachments = sa.Table(
     "inbound_attachments",
     metadata,
-    sa.Column("document", sa.Text, sa.ForeignKey("inbound_documents.id"), primary_key=True),
+    sa.Column("document", TEXT, sa.ForeignKey("inbound_documents.id"), primary_key=True),
     sa.Column("position", sa.BigInteger, primary_key=True),
     text("name"),
     text("media_type"),
     number("size"),
-    sa.Column("sha256", sa.Text, sa.ForeignKey("blobs.sha256"), nullable=False, index=True),
+    sa.Column("sha256", TEXT, sa.ForeignKey("blobs.sha256"), nullable=False, index=True),
     text("role"),
     text("description"),
-    sa.Column("verdict", sa.Text),
+    sa.Column("verdict", TEXT),
     added_text("field_name"),
     added_text("mime_type"),
     added_text("format"),
@@ -327,7 +327,7 @@ inbound_attachments = sa.Table(
 receptions = sa.Table(
     "receptions",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", TEXT, primary_key=True),
     refers("document", "inbound_documents.id"),
     refers("agency", "agencies.id"),
     text("state"),
@@ -335,7 +335,7 @@ receptions = sa.Table(
     instant("received_at"),
     # received_at while a vendor may still lease it, else null.
     sa.Column("waiting_since", Instant),
-    sa.Column("ack_id", sa.Text),
+    sa.Column("ack_id", TEXT),
     sa.Column("lease_until", Instant),
     number("delivery_attempt"),
     text("refusal"),
@@ -353,11 +353,11 @@ receptions = sa.Table(
 statuses_out = sa.Table(
     "statuses_out",
     metadata,
-    sa.Column("reception", sa.Text, sa.ForeignKey("receptions.id"), primary_key=True),
-    sa.Column("request_id", sa.Text, primary_key=True),
+    sa.Column("reception", TEXT, sa.ForeignKey("receptions.id"), primary_key=True),
+    sa.Column("request_id", TEXT, primary_key=True),
     text("code"),
     # The code where it may go out once, else null.
-    sa.Column("once", sa.Text),
+    sa.Column("once", TEXT),
     instant("reported_at"),
     sa.UniqueConstraint("reception", "once"),
 )
@@ -366,10 +366,10 @@ statuses_in = sa.Table(
     "statuses_in",
     metadata,
     # A delivery's or a reception's id.
-    sa.Column("subject", sa.Text, primary_key=True),
-    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("subject", TEXT, primary_key=True),
+    sa.Column("code", TEXT, primary_key=True),
     # The report's timestamp for codes that may come again, else empty.
-    sa.Column("stamp", sa.Text, primary_key=True),
+    sa.Column("stamp", TEXT, primary_key=True),
     instant("placed_at"),
 )
 

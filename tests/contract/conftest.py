@@ -1,6 +1,7 @@
 """What the contract suites of the store share: an open, migrated, peopled store."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
@@ -13,6 +14,7 @@ from gateway.domain.ids import AgencyId, OrganId, VendorId
 from gateway.domain.mandate import Mandate
 from gateway.ports.outbound import Acceptance
 from gateway.store import Store, open_store, upgrade
+from tests.fakes.postgres import PostgresServer, running_postgres
 from tests.make import NOW, RECIPIENT, SENDER, make_acceptance, make_directory_row, make_document, make_organization
 
 VENDOR_A = VendorId("vendor-a")
@@ -48,19 +50,46 @@ class World:
         return make_document(**({"to": to} | overrides))
 
 
-@pytest.fixture(scope="session", params=["sqlite"])
-def fresh_database(request, tmp_path_factory) -> Callable[[Path], None]:
-    """Makes an empty, migrated database at a path; a second kind of database becomes a second parameter."""
-    template = tmp_path_factory.mktemp("template") / "store.db"
-    upgrade(template)
-    return lambda path: copyfile(template, path)
+on_sqlite = pytest.mark.parametrize("fresh_database", ["sqlite"], indirect=True)
+"""For what is about a file."""
+on_postgres = pytest.mark.parametrize("fresh_database", ["postgres"], indirect=True)
+"""For what is about a server, or takes several writers."""
+
+Fresh = Callable[[Path], AbstractContextManager[Path | str]]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for all tests of this process; whoever stops it starts it again."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def fresh_database(request, tmp_path_factory) -> Fresh:
+    """Makes an empty, migrated database for a test: a file in its folder, or a database of the session's server."""
+    if request.param == "sqlite":
+        template = tmp_path_factory.mktemp("template") / "store.db"
+        upgrade(template)
+        return lambda folder: nullcontext(copyfile(template, folder / "store.db"))
+    server = request.getfixturevalue("postgres")
+    migrated = server.create()
+    upgrade(server.url(migrated))
+
+    @contextmanager
+    def copied(_folder: Path) -> Iterator[str]:
+        name = server.create(template=migrated)
+        yield server.url(name)
+        server.drop(name)
+
+    return copied
 
 
 @pytest.fixture
-def store_path(tmp_path, fresh_database) -> Path:
-    path = tmp_path / "store.db"
-    fresh_database(path)
-    return path
+def store_path(tmp_path, fresh_database) -> Iterator[Path | str]:
+    """A path or a URL, as open_store takes it."""
+    with fresh_database(tmp_path) as where:
+        yield where
 
 
 @pytest.fixture

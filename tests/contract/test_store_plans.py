@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from gateway.domain.lifecycle import DeliveryState, MessageState
 from gateway.domain.packet import ContentSpan, EncodedPart, PacketKind, SplitPacket
 from gateway.ports.outbound import DocumentFilter, PageKey, Settlement
-from tests.contract.conftest import VENDOR_A, VENDOR_B
+from tests.contract.conftest import VENDOR_A, VENDOR_B, on_postgres, on_sqlite
 from tests.make import (
     NOW,
     RECIPIENT,
@@ -119,7 +119,7 @@ async def resolve(world):
     await world.store.directory.served([world.id(SENDER)])
 
 
-@pytest.mark.parametrize(
+EVERY = pytest.mark.parametrize(
     "work",
     [
         lease,
@@ -136,6 +136,10 @@ async def resolve(world):
         resolve,
     ],
 )
+
+
+@EVERY
+@on_sqlite
 async def test_no_table_is_read_whole(world, store_path, work):
     """Every statement of the call reaches its tables through an index."""
     await world.store.documents.accept(world.acceptance(), at=NOW)
@@ -154,3 +158,41 @@ async def test_no_table_is_read_whole(world, store_path, work):
             for *_, step in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters):
                 scan = re.match(r"SCAN (\w+)(?! USING)(?: |$)(?!USING)", step)
                 assert scan is None or scan[1] in SMALL, (step, statement)
+
+
+SEQUENTIAL = re.compile(r"Seq Scan on (\w+)")
+
+
+@EVERY
+@on_postgres
+async def test_postgres_has_an_index_for_everything(world, work):
+    """Asked to avoid reading tables whole, the server's plans for the call's statements find an index for each."""
+    await world.store.documents.accept(world.acceptance(), at=NOW)
+    run: list[tuple[str, tuple[object, ...]]] = []
+
+    def note(_conn, _cursor, statement, parameters, _context, _many):
+        if statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH")) and "advisory" not in statement:
+            run.append((statement, parameters[0] if _many else parameters))
+
+    engines = (world.store.database._writer, world.store.database._readers)
+    for engine in engines:
+        sa.event.listen(engine.sync_engine, "before_cursor_execute", note)
+    await work(world)
+    for engine in engines:
+        sa.event.remove(engine.sync_engine, "before_cursor_execute", note)
+    assert run
+
+    async def explain(conn):
+        await conn.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        for statement, parameters in run:
+            plan = "\n".join(await conn.scalars(*bound(f"EXPLAIN {statement}", parameters)))
+            whole = set(SEQUENTIAL.findall(plan)) - SMALL
+            assert not whole, (whole, statement, plan)
+
+    await world.store.database.write(explain)
+
+
+def bound(statement, parameters):
+    """A statement of the driver's with `$1` places, as SQLAlchemy takes it."""
+    names = {f"p{n}": value for n, value in enumerate(parameters, 1)}
+    return sa.text(re.sub(r"\$(\d+)::(BIGINT|INTEGER|VARCHAR|BOOLEAN)", r"CAST(:p\1 AS \2)", statement)), names

@@ -81,10 +81,13 @@ def write_rows(path):
 
 
 def upgrade_to_0001(path):
-    with migrate._connection(path, write=True) as connection:
-        config = migrate._config()
+    config = migrate._config()
+
+    def work(connection):
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
+
+    migrate._on(path, work, write=True)
 
 
 @pytest.fixture(params=["written, then upgraded", "upgraded, then written"])

@@ -107,6 +107,8 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.database = ""
+        """URL of a PostgreSQL database; empty = a file in the folder."""
         self.clock = SettableClock()
         self.axis = FakeAxis()
         self.axis.rows = tuple(
@@ -138,7 +140,7 @@ class World:
     @asynccontextmanager
     async def gateway(self, fuse: Fuse | None = None, *, ready: bool = True) -> AsyncIterator[Gateway]:
         """A gateway process. A Crash leaves it silently, as a kill does; the next one finds what was durable."""
-        store = await open_store(self.folder / "gateway.db")
+        store = await open_store(self.database or self.folder / "gateway.db")
         try:
             gateway = self._build(store, fuse or Fuse(), ready=ready)
             if ready:

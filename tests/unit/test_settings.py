@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from gateway.bootstrap import configs
 from gateway.domain.dialect import DIALECTS, Dialect, StatusContainer, TypePractice
-from gateway.settings import SettingsError, load, secret_of
+from gateway.settings import SettingsError, StoreSettings, database_of, load, secret_of
 
 BASE = """
 [server]
@@ -158,3 +159,19 @@ def test_habits_can_come_from_the_environment(write: Any, monkeypatch: pytest.Mo
 def test_an_unknown_habit_is_refused(write: Any, line: str, key: str) -> None:
     """A word outside the lists names its key."""
     assert f"axis.national.{key}" in problems_of(write(agencies=f'agencies = ["H99"]\n{line}'))
+
+
+def test_a_database_may_be_a_server(write: Any, tmp_path: Path) -> None:
+    """Without a URL the embedded file; a URL from the file or the setting; both, or another scheme, are refused."""
+    embedded = load(write()).store
+    assert database_of(embedded) == embedded.path
+    url = "postgresql://u:secret@127.0.0.1:5432/n"
+    (tmp_path / "url").write_text(f"{url}\n", encoding="utf-8")
+    assert database_of(embedded.model_copy(update={"url_file": tmp_path / "url"})) == url
+    given = embedded.model_copy(update={"url": SecretStr(url)})
+    assert database_of(given) == url
+    assert "secret" not in repr(given)
+    with pytest.raises(SettingsError, match="postgresql://"):
+        database_of(embedded.model_copy(update={"url": SecretStr("mysql://u@h/n")}))
+    with pytest.raises(ValueError, match="exclude each other"):
+        StoreSettings(url=SecretStr(url), url_file=tmp_path / "url")

