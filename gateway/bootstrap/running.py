@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 import signal
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -11,18 +10,11 @@ from typing import Any, Protocol, Self
 
 import structlog
 
-from gateway.bootstrap import configs
+from gateway.bootstrap import loops
 from gateway.bootstrap.checks import problems
 from gateway.bootstrap.parts import Parts, SystemClock, open_parts
 from gateway.domain.errors import GatewayError
 from gateway.flows.directory import DirectorySync
-from gateway.flows.inbound import Intake
-from gateway.flows.outbound import Outbound, OutboundAccount
-from gateway.flows.polling import Poller
-from gateway.flows.statuses import InboxFlow
-from gateway.flows.submission import SubmissionFlow
-from gateway.flows.upkeep import Upkeep
-from gateway.flows.worker import Worker
 from gateway.observability import logging
 from gateway.rpc.health import HealthServer
 from gateway.rpc.server import RpcServer
@@ -105,15 +97,20 @@ class Gateway:
         health = HealthServer(listen=settings.health.listen)
         await health.start()
         stack.push_async_callback(health.stop)
-        sync = _directory_sync(settings, parts)
-        loops: list[Loop] = [sync, _worker(settings, parts), _poller(settings, parts, sync), _upkeep(settings, parts)]
-        for loop in loops:
+        sync = loops.directory_sync(settings, parts)
+        running: list[Loop] = [
+            sync,
+            loops.worker(settings, parts),
+            loops.poller(settings, parts, sync),
+            loops.upkeep(settings, parts),
+        ]
+        for loop in running:
             self._spawn(loop.run(), stack, loop)
-        rpc = _rpc_server(settings, parts)
+        rpc = loops.rpc_server(settings, parts)
         stack.push_async_callback(rpc.stop, timedelta(seconds=settings.server.drain_seconds))
         self._spawn(_open_doors(rpc, health, sync, parts), stack, None)
         stack.push_async_callback(health.set_ready, ready=False)
-        stack.callback(_stop_all, loops)
+        stack.callback(_stop_all, running)
         _log.info("gateway.started", account=parts.account.name)
 
     def _spawn(self, work: Coroutine[Any, Any, None], stack: AsyncExitStack, loop: Loop | None) -> None:
@@ -131,9 +128,9 @@ class Gateway:
         stack.push_async_callback(end)
 
 
-def _stop_all(loops: Sequence[Loop]) -> None:
+def _stop_all(running: Sequence[Loop]) -> None:
     """Let all loops drain while calls do: one after the other they would outlast the time an orchestrator gives."""
-    for loop in loops:
+    for loop in running:
         loop.stop()
 
 
@@ -153,114 +150,3 @@ async def _open_doors(rpc: RpcServer, health: HealthServer, sync: DirectorySync,
             ready = False
         await health.set_ready(ready=ready)
         await asyncio.sleep(_LOOK.total_seconds())
-
-
-def _directory_sync(settings: Settings, parts: Parts) -> DirectorySync:
-    return DirectorySync(
-        axis=parts.axis,
-        directory=parts.store.directory,
-        vendors=parts.vendors,
-        interval=timedelta(hours=settings.delivery.directory_hours),
-        clock=parts.clock,
-    )
-
-
-def _worker(settings: Settings, parts: Parts) -> Worker:
-    policy = configs.outbound_policy(settings)
-    outbound = Outbound(
-        outbox=parts.store.outbox,
-        translator=parts.translator,
-        accounts={parts.account.name: OutboundAccount(axis=parts.axis, policy=parts.account)},
-        policy=policy,
-        clock=parts.clock,
-        metrics=parts.metrics,
-        wakeups=parts.wakeups,
-        draw=random.random,
-    )
-    return Worker(
-        owner=f"{os.uname().nodename}:{os.getpid()}",
-        outbox=parts.store.outbox,
-        deliver=outbound.deliver,
-        policy=policy,
-        clock=parts.clock,
-        wakeups=parts.wakeups,
-    )
-
-
-def _poller(settings: Settings, parts: Parts, sync: DirectorySync) -> Poller:
-    policy = configs.inbound_policy(settings)
-    intake = Intake(
-        axis=parts.axis,
-        account=parts.account,
-        receipt=configs.receipt_at(settings),
-        items=parts.store.items,
-        directory=parts.store.directory,
-        translator=parts.translator,
-        signatures=parts.signatures,
-        signature_policy=configs.signature_policy(settings),
-        blobs=parts.blobs,
-        clock=parts.clock,
-        metrics=parts.metrics,
-        wakeups=parts.wakeups,
-        refresh_directory=sync.refresh,
-    )
-    return Poller(
-        axis=parts.axis,
-        intake=intake,
-        items=parts.store.items,
-        blobs=parts.blobs,
-        policy=policy,
-        clock=parts.clock,
-        ready=lambda: sync.loaded,
-    )
-
-
-def _upkeep(settings: Settings, parts: Parts) -> Upkeep:
-    return Upkeep(
-        outbox=parts.store.outbox,
-        blob_index=parts.store.blobs,
-        blobs=parts.blobs,
-        policy=configs.upkeep_policy(settings),
-        clock=parts.clock,
-        metrics=parts.metrics,
-    )
-
-
-def _rpc_server(settings: Settings, parts: Parts) -> RpcServer:
-    submissions = SubmissionFlow(
-        documents=parts.store.documents,
-        directory=parts.store.directory,
-        blob_index=parts.store.blobs,
-        blobs=parts.blobs,
-        signatures=parts.signatures,
-        translator=parts.translator,
-        account=parts.account,
-        signature_policy=configs.signature_policy(settings),
-        limits=configs.document_limits(settings.limits),
-        clock=parts.clock,
-        metrics=parts.metrics,
-        wakeups=parts.wakeups,
-    )
-    inbox = InboxFlow(
-        receptions=parts.store.receptions,
-        directory=parts.store.directory,
-        receipt=configs.receipt_at(settings),
-        dialect=parts.account.dialect,
-        clock=parts.clock,
-        wakeups=parts.wakeups,
-    )
-    return RpcServer(
-        config=configs.rpc_config(settings),
-        submissions=submissions,
-        inbox=inbox,
-        documents=parts.store.documents,
-        receptions=parts.store.receptions,
-        directory=parts.store.directory,
-        events=parts.store.events,
-        blobs=parts.blobs,
-        blob_index=parts.store.blobs,
-        wakeups=parts.wakeups,
-        vendors=parts.vendors,
-        clock=parts.clock,
-        metrics=parts.metrics,
-    )

@@ -36,6 +36,7 @@ class ErrorCode(StrEnum):
     STATUS_NOT_ALLOWED = "STATUS_NOT_ALLOWED"
     CURSOR_EXPIRED = "CURSOR_EXPIRED"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+    STORAGE_FULL = "STORAGE_FULL"
     SHUTTING_DOWN = "SHUTTING_DOWN"
     INTERNAL = "INTERNAL"
 
@@ -153,6 +154,10 @@ SENTENCES: Mapping[ErrorCode, Sentence] = MappingProxyType(
         ErrorCode.STORE_UNAVAILABLE: Sentence(
             en="the gateway cannot make anything durable at the moment; nothing was taken over",
             vi="Cổng tạm thời không lưu trữ được; chưa tiếp nhận gì.",
+        ),
+        ErrorCode.STORAGE_FULL: Sentence(
+            en="storage is nearly full; nothing was accepted, try again later",
+            vi="Dung lượng lưu trữ sắp hết; chưa tiếp nhận gì, vui lòng thử lại sau.",
         ),
         ErrorCode.SHUTTING_DOWN: Sentence(
             en="the gateway is shutting down; repeat the call",

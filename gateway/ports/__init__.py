@@ -7,6 +7,7 @@ store), then `usecases` (what rpc calls).
 
 from gateway.ports.agencies import Directory
 from gateway.ports.axis import Axis, DirectoryListing, Fetched, Waiting
+from gateway.ports.claims import Claims
 from gateway.ports.content import Blobs, BlobWriter, Clock, SignatureCheck, Translator
 from gateway.ports.inbound import (
     Arrival,
@@ -50,6 +51,7 @@ __all__ = [
     "BlobIndex",
     "BlobWriter",
     "Blobs",
+    "Claims",
     "Clock",
     "ContentConflict",
     "DeliveryView",

@@ -98,6 +98,8 @@ class Acceptance:
     route: AccountName
     recipients_per_message: int
     """Recipients that share one packet, at least 1."""
+    deadline_at: datetime | None = None
+    """When the law wants it sent, see domain/deadline.py."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +197,8 @@ class LeasedMessage:
     """This message's share of the document's recipients."""
     report: StatusReport | None
     """For a status packet."""
+    deadline_at: datetime | None = None
+    """When the law wants the document sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,14 +227,47 @@ class QueueDepth:
     inbox_unclaimed: int
     """Waiting for agencies that no vendor serves."""
     quarantined: int
+    deadline_near: int
+    """Document messages not sent whose legal deadline is near, not missed."""
+    deadline_missed: int
+    """Document messages not sent whose legal deadline has passed."""
 
 
 class OutboxQueue(Protocol):
     """The outbox as the worker sees it."""
 
     @abstractmethod
-    async def lease(self, owner: str, *, limit: int, lease_for: timedelta, at: datetime) -> tuple[LeasedMessage, ...]:
-        """Due messages, urgent first, then by due time; never one behind an older unsettled one of its ordering key."""
+    async def lease(
+        self,
+        owner: str,
+        *,
+        route: AccountName,
+        limit: int,
+        lease_for: timedelta,
+        at: datetime,
+        longest_waiting: bool = False,
+        cap: int | None = None,
+    ) -> tuple[LeasedMessage, ...]:
+        """Due messages of a route, urgent first, then by due time; `longest_waiting`: by due time alone.
+
+        Never one behind an older unsettled one of its ordering key. With `cap`, never more than that many leases of the
+        route at a time, those of all replicas counted.
+        """
+
+    @abstractmethod
+    async def divide(self, message: LeasedMessage, *, reason: str, at: datetime) -> bool:
+        """Put a message for several recipients back as two halves, each QUEUED and due at once; False if it is lost.
+
+        The halves keep the message's place in its ordering key and do not wait for each other. The attempt is recorded
+        with the reason. Raises IllegalMoveError for a message of one recipient.
+        """
+
+    @abstractmethod
+    async def hasten(self, route: AccountName, *, at: datetime) -> int:
+        """After an outage: make what waits for its next attempt due now, at most some thousands; how many.
+
+        What is UNCERTAIN is due no earlier than its `settle_after`; what never was attempted is due anyway.
+        """
 
     @abstractmethod
     async def begin_submit(self, message: LeasedMessage, *, at: datetime) -> bool:
@@ -249,5 +286,5 @@ class OutboxQueue(Protocol):
         """Axis ids given to messages since an instant."""
 
     @abstractmethod
-    async def depth(self, *, at: datetime) -> QueueDepth:
-        """How much is waiting, for metrics."""
+    async def depth(self, *, at: datetime, near: timedelta) -> QueueDepth:
+        """How much is waiting, for metrics; a deadline is near within `near`."""

@@ -49,6 +49,7 @@ STATUS: Mapping[ErrorCode, grpc.StatusCode] = MappingProxyType(
         ErrorCode.ALREADY_ACKNOWLEDGED: grpc.StatusCode.FAILED_PRECONDITION,
         ErrorCode.CURSOR_EXPIRED: grpc.StatusCode.OUT_OF_RANGE,
         ErrorCode.STORE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+        ErrorCode.STORAGE_FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,
         ErrorCode.SHUTTING_DOWN: grpc.StatusCode.UNAVAILABLE,
         ErrorCode.INTERNAL: grpc.StatusCode.INTERNAL,
     },
@@ -57,6 +58,7 @@ STATUS: Mapping[ErrorCode, grpc.StatusCode] = MappingProxyType(
 RETRY: Mapping[ErrorCode, timedelta] = MappingProxyType(
     {
         ErrorCode.STORE_UNAVAILABLE: timedelta(seconds=5),
+        ErrorCode.STORAGE_FULL: timedelta(seconds=60),
         ErrorCode.SHUTTING_DOWN: timedelta(seconds=1),
     },
 )

@@ -19,6 +19,10 @@ metadata = sa.MetaData(
 )
 
 
+def _partial(name: str, *columns: str, where: str) -> sa.Index:
+    return sa.Index(name, *columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+
+
 meta = sa.Table(
     "meta",
     metadata,
@@ -206,6 +210,9 @@ messages = sa.Table(
     sa.Column("axis_doc_id", TEXT),
     sa.Column("document", TEXT, sa.ForeignKey("documents.uid"), index=True),
     sa.Column("report", TEXT),
+    # The sequence of the message it was divided from, else null.
+    sa.Column("place", sa.BigInteger),
+    sa.Column("deadline_at", Instant),
     sa.Index(
         "ix_messages_due",
         "priority",
@@ -214,13 +221,18 @@ messages = sa.Table(
         sqlite_where=sa.text("due_at IS NOT NULL"),
         postgresql_where=sa.text("due_at IS NOT NULL"),
     ),
+    _partial("ix_messages_route_due", "route", "priority", "due_at", "sequence", where="due_at IS NOT NULL"),
+    _partial("ix_messages_route_oldest", "route", "due_at", "sequence", where="due_at IS NOT NULL"),
+    _partial("ix_messages_leased", "route", "lease_until", where="lease_token IS NOT NULL"),
+    _partial("ix_messages_deadline", "deadline_at", where="deadline_at IS NOT NULL AND sent_at IS NULL"),
     sa.Index("ix_messages_ordering", "ordering_key", "sequence"),
     sa.Index("ix_messages_sent", "route", "sent_at", "axis_doc_id"),
     sa.Index("ix_messages_state", "state"),
 )
 """Messages of one `ordering_key` go out in `sequence` order within their `lane`; a message whose lane is null waits for
-all lanes and holds all lanes. The chunks of one document take lanes 0, 1, ...; what must come after the whole document,
-as a recall, takes its key and no lane. `started_at` is when the running attempt began."""
+all lanes and holds all lanes; one made by dividing another keeps that one's `place` in the order. The chunks of one
+document take lanes 0, 1, ...; what must come after the whole document, as a recall, takes its key and no lane.
+`started_at` is when the running attempt began."""
 
 message_deliveries = sa.Table(
     "message_deliveries",
@@ -268,6 +280,7 @@ axis_items = sa.Table(
         sqlite_where=sa.text("told_at IS NULL"),
         postgresql_where=sa.text("told_at IS NULL"),
     ),
+    _partial("ix_axis_items_told", "account", "recorded_at", "axis_doc_id", where="told_at IS NOT NULL"),
 )
 
 packet_parts = sa.Table(
@@ -305,6 +318,7 @@ inbound_documents = sa.Table(
     sa.Index("ix_inbound_documents_document_id", "document_id", "sender_code"),
     sa.Index("ix_inbound_documents_document_key", "document_key", "sender_code"),
     sa.Index("ix_inbound_documents_code_key", "code_key", "sender_code"),
+    sa.Index("ix_inbound_documents_received", "received_at", "id"),
 )
 
 inbound_attachments = sa.Table(
@@ -386,3 +400,41 @@ events = sa.Table(
     text("payload"),
     sa.Index("ix_events_agency", "agency", "position"),
 )
+
+# --- running and keeping ---------------------------------------------------------------------------------------------
+
+claims = sa.Table(
+    "claims",
+    metadata,
+    sa.Column("name", TEXT, primary_key=True),
+    text("owner"),
+    instant("until"),
+)
+"""Jobs that one gateway of several does at a time: polling an account, say."""
+
+removals = sa.Table(
+    "removals",
+    metadata,
+    sa.Column("kind", TEXT, primary_key=True),
+    sa.Column("key", TEXT, primary_key=True),
+    text("facts"),
+    text("policy"),
+    instant("removed_at"),
+)
+"""What retention took away, and the keys under which it must still be known: never removed themselves."""
+
+discrepancies = sa.Table(
+    "discrepancies",
+    metadata,
+    sa.Column("account", TEXT, primary_key=True),
+    sa.Column("kind", TEXT, primary_key=True),
+    sa.Column("key", TEXT, primary_key=True),
+    text("detail"),
+    instant("first_seen_at"),
+    instant("last_seen_at"),
+    # Null while an operator should look.
+    sa.Column("closed_at", Instant),
+    text("outcome"),
+    _partial("ix_discrepancies_open", "account", "first_seen_at", where="closed_at IS NULL"),
+)
+"""What the axis's lists and this store say differently."""

@@ -1,35 +1,21 @@
-"""One TOML file, overridden by the environment, validated whole at start; the only reader of the environment.
+"""The sections of the configuration, key by key; docs/reference/settings.md is printed from here."""
 
-An environment variable names its key with the prefix `LGSP_` and two underscores between levels:
-`LGSP_AXIS__NATIONAL__SECRET_FILE` is `secret_file` of `[axis.national]`. docs/reference/settings.md: from here.
-"""
-
-import tomllib
-from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
-from gateway.domain.agency import code_key
 from gateway.rpc.config import is_loopback
 
 MIB = 1024 * 1024
+SHORTEST_RETENTION = 30
+"""Days: a repeated request, a late status or a recall must still find its document."""
 
 Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:]+\]|[0-9A-Za-z.\-]+):[0-9]{1,5}$")]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=35, pattern=r"^[0-9A-Za-z.\-]+$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9\-]*$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
-class SettingsError(Exception):
-    """The configuration cannot be used; each line names a key, what was found and what is allowed."""
-
-    def __init__(self, problems: list[str]) -> None:
-        """Keep the problems, one line each."""
-        self.problems = problems
-        super().__init__("\n".join(problems))
 
 
 class Section(BaseModel):
@@ -98,9 +84,44 @@ class StoreSettings(Section):
 
 
 class BlobSettings(Section):
-    """Where attachments and raw packets are kept."""
+    """Where attachments and raw packets are kept: a directory, or a bucket of an S3-compatible store."""
 
-    path: Path = Field(default=Path("lgsp-data/blobs"), description="Directory, on the same backup as the store.")
+    path: Path = Field(
+        default=Path("lgsp-data/blobs"),
+        description="Directory, on the same backup as the store; with a bucket: for temporary files alone.",
+    )
+    bucket: Annotated[str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9.\-]{1,61}[a-z0-9])?$")] = Field(
+        default="",
+        description="Bucket of an S3-compatible store, which several gateways may share; empty = the directory.",
+    )
+    endpoint: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s?#]+)?$")] = Field(
+        default="",
+        description="Base URL of the S3-compatible store.",
+    )
+    region: str = Field(default="us-east-1", description="Region that requests are signed for.")
+    access_key_id: str = Field(default="", description="Id of the access key.")
+    secret_access_key: SecretStr | None = Field(default=None, description="Its secret; better a file.")
+    secret_access_key_file: Path | None = Field(default=None, description="File with the secret, white space ignored.")
+    ca_file: Path | None = Field(default=None, description="PEM authorities for an https endpoint; none = system's.")
+    reserve_bytes: int = Field(
+        default=1024 * MIB,
+        ge=0,
+        description="Room that is left on the disks of store and blobs: with less, new documents are put off.",
+    )
+    quota_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="Most bytes kept; beyond, new documents are put off; 0 = no limit.",
+    )
+
+    @model_validator(mode="after")
+    def _bucket_is_whole(self) -> Self:
+        secrets = [given for given in (self.secret_access_key, self.secret_access_key_file) if given is not None]
+        if not self.bucket and (self.endpoint or self.access_key_id or secrets or self.ca_file):
+            raise ValueError("endpoint, keys and ca_file need a bucket")
+        if self.bucket and not (self.endpoint and self.access_key_id and len(secrets) == 1):
+            raise ValueError("bucket needs endpoint, access_key_id and one of secret_access_key and its _file")
+        return self
 
 
 class LogSettings(Section):
@@ -192,6 +213,30 @@ class AxisSettings(Section):
     poll_seconds: float = Field(default=30, ge=0.1, le=3600, description="Pause between two looks at what waits.")
     recipients_per_message: int = Field(default=100, ge=1, le=5000, description="Recipients in one packet.")
     max_packet_bytes: int = Field(default=420 * MIB, gt=0, description="Largest packet the peer takes.")
+    max_in_flight: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Packets under way to the axis at a time, all replicas together; 0 = no limit.",
+    )
+    refused_recipient: Literal["divide", "fail"] = Field(
+        default="divide",
+        description="A packet for several recipients refused because of one: sent again in halves, or failed whole.",
+    )
+    refused_recipient_codes: tuple[str, ...] = Field(
+        default=("18", "23"),
+        description="The axis's codes for a recipient that is unknown or locked.",
+    )
+    circuit_failures: int = Field(
+        default=5, ge=1, le=1000, description="Failures in a row after which the axis counts as down."
+    )
+    circuit_pause_seconds: float = Field(
+        default=5, gt=0, le=600, description="Pause between two probes of an axis that is down."
+    )
+    reconcile_minutes: float = Field(
+        default=15, ge=0, le=24 * 60, description="Pause between two comparisons with the axis's lists; 0 = none."
+    )
+    reconcile_days: float = Field(default=7, gt=0, le=366, description="How far back a comparison looks.")
     connect_seconds: float = Field(default=10, gt=0, le=600, description="Longest wait for a connection.")
     read_seconds: float = Field(default=60, gt=0, le=3600, description="Longest silence of the peer.")
     total_seconds: float = Field(default=600, gt=0, le=3600, description="Longest call.")
@@ -217,6 +262,34 @@ class DeliverySettings(Section):
         description="When status 01 is sent: after the vendor's acknowledgement, or once stored here.",
     )
     directory_hours: float = Field(default=24, gt=0, description="Pause between two directory syncs.")
+    extra_holidays: tuple[date, ...] = Field(
+        default=(),
+        description="Days off beside weekends and public holidays, for the legal deadline.",
+    )
+    extra_working_days: tuple[date, ...] = Field(
+        default=(),
+        description="Weekend days that are worked, for the legal deadline.",
+    )
+    deadline_warning_hours: float = Field(
+        default=2, ge=0, le=72, description="Time before the legal deadline at which a document counts as at risk."
+    )
+
+
+class RetentionSettings(Section):
+    """How long documents are kept here once nothing is left to do; the original stays in the sender's system."""
+
+    sent_days: int = Field(default=0, ge=0, description="Days after which a settled sent document goes; 0 = never.")
+    received_days: int = Field(
+        default=0, ge=0, description="Days after which an acknowledged or refused received one goes; 0 = never."
+    )
+    events_days: int = Field(default=0, ge=0, description="Days after which an event goes; 0 = never.")
+
+    @model_validator(mode="after")
+    def _is_no_accident(self) -> Self:
+        short = [name for name, days in self if 0 < days < SHORTEST_RETENTION]
+        if short:
+            raise ValueError(f"{', '.join(short)}: at least {SHORTEST_RETENTION} days, or 0")
+        return self
 
 
 class VendorSettings(Section):
@@ -227,121 +300,3 @@ class VendorSettings(Section):
     certificate_sha256: tuple[Sha256, ...] = Field(default=(), description="SHA-256 of its certificates (DER).")
     serves: tuple[Code, ...] = Field(default=(), description="Roots whose documents it receives and may act for.")
     acts_for: tuple[Code, ...] = Field(default=(), description="Roots it may act for without receiving.")
-
-
-class Settings(BaseSettings):
-    """The whole configuration."""
-
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        env_prefix="LGSP_",
-        env_nested_delimiter="__",
-        hide_input_in_errors=True,
-    )
-
-    server: ServerSettings
-    health: HealthSettings = HealthSettings()
-    metrics: MetricsSettings = MetricsSettings()
-    store: StoreSettings = StoreSettings()
-    blobs: BlobSettings = BlobSettings()
-    log: LogSettings = LogSettings()
-    signatures: SignatureSettings
-    limits: LimitSettings = LimitSettings()
-    axis: dict[Name, AxisSettings] = Field(min_length=1, max_length=1)
-    delivery: DeliverySettings = DeliverySettings()
-    vendors: tuple[VendorSettings, ...] = Field(min_length=1)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env files: one file, one environment
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - secrets are named by secret_file
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file."""
-        return env_settings, init_settings
-
-    @model_validator(mode="after")
-    def _vendors_are_distinct(self) -> Self:
-        for what, values in (
-            ("id", [v.id for v in self.vendors]),
-            ("uri_sans", [san for v in self.vendors for san in v.uri_sans]),
-            ("certificate_sha256", [print_ for v in self.vendors for print_ in v.certificate_sha256]),
-            ("serves", [code_key(root) for v in self.vendors for root in v.serves]),
-        ):
-            twice = [value for value, times in Counter(values).items() if times > 1]
-            if twice:
-                raise ValueError(f"vendors: {what} given twice: {', '.join(sorted(twice))}")
-        trial = self.server.plaintext_loopback_vendor
-        if trial and trial not in {v.id for v in self.vendors}:
-            raise ValueError("server.plaintext_loopback_vendor names no vendor")
-        return self
-
-
-def load(path: Path) -> Settings:
-    """Read and validate a configuration file. Raises SettingsError with every problem found."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError([f"{path}: cannot be read: {error.strerror}"]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError([f"{path}: not valid TOML: {error}"]) from error
-    try:
-        settings = Settings(**data)
-    except ValidationError as error:
-        raise SettingsError([_line(dict(e)) for e in error.errors(include_url=False)]) from None
-    problems = _unreadable(settings)
-    if problems:
-        raise SettingsError(problems)
-    return settings
-
-
-def secret_of(axis: AxisSettings) -> str:
-    """The account's secret, from the setting or its file. Raises SettingsError if the file is empty."""
-    if axis.secret is not None:
-        return axis.secret.get_secret_value()
-    assert axis.secret_file is not None
-    secret = axis.secret_file.read_text(encoding="utf-8").strip()
-    if not secret:
-        raise SettingsError([f"axis secret_file: {axis.secret_file} is empty"])
-    return secret
-
-
-def database_of(store: StoreSettings) -> Path | str:
-    """The embedded database's file, or PostgreSQL's URL. Raises SettingsError if that is none."""
-    if store.url is None and store.url_file is None:
-        return store.path
-    given = store.url.get_secret_value() if store.url else ""
-    url = store.url_file.read_text(encoding="utf-8").strip() if store.url_file else given
-    if not url.startswith(("postgresql://", "postgres://")):
-        raise SettingsError(["store.url: does not begin with postgresql://"])
-    return url
-
-
-def _line(error: dict[str, object]) -> str:
-    location = error["loc"]
-    assert isinstance(location, tuple)
-    key = ".".join(str(part) for part in location) or "configuration"
-    found = error.get("input")
-    shown = "" if "secret" in location or not isinstance(found, str | int | float | bool) else f", found {found!r}"
-    return f"{key}: {error['msg']}{shown}"
-
-
-def _unreadable(settings: Settings) -> list[str]:
-    """Files the configuration names that cannot be used."""
-    files: list[tuple[str, Path | None]] = [
-        ("server.tls_certificate", settings.server.tls_certificate),
-        ("server.tls_key", settings.server.tls_key),
-        ("server.client_ca", settings.server.client_ca),
-    ]
-    files.append(("store.url_file", settings.store.url_file))
-    for name, axis in settings.axis.items():
-        files.append((f"axis.{name}.secret_file", axis.secret_file))
-        files.append((f"axis.{name}.ca_file", axis.ca_file))
-    problems = [f"{key}: {path} is not a readable file" for key, path in files if path and not path.is_file()]
-    if not settings.signatures.trust_dir.is_dir():
-        problems.append(f"signatures.trust_dir: {settings.signatures.trust_dir} is not a directory")
-    return problems
