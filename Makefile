@@ -11,7 +11,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links
 
-.PHONY: help install demo sandbox test coverage fuzz lint generate verify helm lock image-deps image-app image-state clean
+.PHONY: help install demo sandbox test coverage fuzz crash lint generate verify helm lock image-deps image-app image-state clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,14 @@ coverage: install helm ## all tests, with the branches they reach
 
 fuzz: install ## mutated packets against reader, checker and writer; ARGS="--seconds 30 --seed 7"
 	@$(BIN)/python -m tests.fuzz.run $(ARGS)
+
+KILLS ?= 20
+STORE ?= sqlite
+SEED ?= 20261121
+SABOTAGE ?=
+crash: install ## kill gateways under load and count what was lost or doubled: KILLS=100 STORE=postgres SEED=7
+	@$(BIN)/python -m tests.crash.run --store $(STORE) --kills $(KILLS) --seed $(SEED) --sabotage "$(SABOTAGE)" \
+	  --page docs/reliability.md $(ARGS)
 
 lint: install ## style, types, import rules, contract style
 	$(BIN)/ruff check

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from gateway.domain.errors import SENTENCES
-from gateway.domain.lifecycle import ITEM_MOVES, MESSAGE_MOVES, RECEPTION_MOVES
+from gateway.domain.lifecycle import AFTER_RESTORE, ITEM_MOVES, MESSAGE_MOVES, RECEPTION_MOVES
 from gateway.observability.metrics import Metrics
 from gateway.rpc.errors import STATUS
 from gateway.settings import Settings
@@ -62,6 +62,11 @@ def lifecycle_page() -> str:
             "# Life cycles",
             "",
             *_diagram("Outbox message", MESSAGE_MOVES, "queued"),
+            "A restore from a backup makes of a document's message what may have been sent since:",
+            *(f"* `{before}` becomes `{after}`" for before, after in AFTER_RESTORE.items() if before is not after),
+            "",
+            "New documents begin `uncertain` for some time after it, see [backup.md](../backup.md).",
+            "",
             *_diagram("Reception (one received document, one recipient)", RECEPTION_MOVES, "waiting"),
             *_diagram("Axis item", ITEM_MOVES, "fetched"),
         ],

@@ -11,14 +11,15 @@ import uuid
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import obstore
 import structlog
-from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
+from gateway.blobs.faults import FAILURES, read_errors, write_errors
+from gateway.blobs.holding import held
 from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.ids import Digest, ObjectKey
 from gateway.domain.packet import StoredObject
@@ -29,17 +30,27 @@ _log = structlog.get_logger()
 CHUNK = 256 * 1024
 """Largest chunk that `stream` yields, bytes."""
 
-_RANGE = 1024 * 1024
-_WRITE_BUFFER = 1024 * 1024
+_MIB = 1024 * 1024
 _WRITES_AT_ONCE = 2
 _LIST_BATCH = 1000
+_CLEANING_UP = timedelta(seconds=2)
+"""Longest removal of an unfinished object: its writer's caller waits for an answer."""
+_FAILURES_BORNE = 3
+"""Removals that may fail before the rest is left to the sweep: a store that is down must not be asked 500 times."""
+_KEY = re.compile(r"[0-9]{8}/[0-9a-f]{32}")
+"""The form of our keys: whatever else lies in the store is not ours to sweep."""
 
 _TEMPORARY = re.compile(r".+#\d+")
 # obstore writes to `NAME#NUMBER` beside the final name and renames at the end.
 
 
 class ObjectBlobs(Blobs):
-    """Blobs in an obstore store. A writer holds at most about 3 MiB, a reader 1 MiB, whatever the object's size."""
+    """Blobs in an obstore store. A writer holds at most about three parts, a reader one range, whatever the size."""
+
+    part = _MIB
+    """Bytes that are written together."""
+    read_range = _MIB
+    """Bytes that are read together; ranges of a MiB cost a sixth of obstore's own stream, whose pieces are small."""
 
     def __init__(self, store: ObjectStore, *, clock: Clock) -> None:
         self._store = store
@@ -49,8 +60,8 @@ class ObjectBlobs(Blobs):
     async def writer(self, *, limit: int) -> AsyncIterator[BlobWriter]:
         """A writer for one object of at most `limit` bytes.
 
-        Raises GatewayError ATTACHMENT_TOO_LARGE from `write`, STORE_UNAVAILABLE from `write` and `finish` when the
-        store fails (e.g. a full disk).
+        Raises GatewayError ATTACHMENT_TOO_LARGE from `write`, STORAGE_FULL (no room) and STORE_UNAVAILABLE from `write`
+        and `finish`.
         """
         writer = _Writer(self, self._new_key(), limit=limit)
         try:
@@ -59,11 +70,14 @@ class ObjectBlobs(Blobs):
             await writer.abandon_unfinished()
 
     async def stream(self, stored: StoredObject, *, offset: int = 0) -> AsyncIterator[bytes]:
-        """The object's bytes from `offset` on; nothing when `offset` is at or past the end."""
-        for start in range(offset, stored.size, _RANGE):
-            # Ranges of this size cost a sixth of obstore's own stream, whose pieces are small.
-            end = min(start + _RANGE, stored.size)
-            piece = memoryview(await obstore.get_range_async(self._store, stored.key, start=start, end=end))
+        """The object's bytes from `offset` on; nothing when `offset` is at or past the end.
+
+        Raises GatewayError STORE_UNAVAILABLE, FileNotFoundError for an object that is not there.
+        """
+        for start in range(offset, stored.size, self.read_range):
+            end = min(start + self.read_range, stored.size)
+            with read_errors():
+                piece = memoryview(await obstore.get_range_async(self._store, stored.key, start=start, end=end))
             for at in range(0, len(piece), CHUNK):
                 yield bytes(piece[at : at + CHUNK])
 
@@ -72,28 +86,49 @@ class ObjectBlobs(Blobs):
 
         What the store cannot remove now is rubbish, not a failure of whoever had it discarded: the sweep comes again.
         """
+        failures = 0
         for key in keys:
             try:
                 await obstore.delete_async(self._store, key)
             except FileNotFoundError:
                 continue
-            except (BaseError, OSError) as error:
+            except FAILURES as error:
                 _log.warning("blob.not_discarded", key=key, reason=type(error).__name__)
+                failures += 1
+                if failures == _FAILURES_BORNE:
+                    break
+
+    async def size_of(self, key: ObjectKey) -> int | None:
+        """Bytes of an object; None if it is not there. Raises GatewayError STORE_UNAVAILABLE."""
+        with read_errors():
+            try:
+                return int((await obstore.head_async(self._store, key))["size"])
+            except FileNotFoundError:
+                return None
 
     async def keys(self, *, older_than: datetime) -> AsyncIterator[Sequence[ObjectKey]]:
-        """Keys of objects last modified before an instant by the store's own clock, at most 1000 a batch."""
-        async for batch in obstore.list(self._store, chunk_size=_LIST_BATCH):
-            old = [ObjectKey(meta["path"]) for meta in batch if meta["last_modified"] < older_than]
-            if old:
-                yield old
+        """Keys of objects last modified before an instant by the store's own clock, at most 1000 a batch.
+
+        Raises GatewayError STORE_UNAVAILABLE.
+        """
+        with read_errors():
+            async for batch in obstore.list(self._store, chunk_size=_LIST_BATCH):
+                old = [meta["path"] for meta in batch if meta["last_modified"] < older_than]
+                ours = [ObjectKey(path) for path in old if _KEY.fullmatch(path)]
+                if ours:
+                    yield ours
 
     @abstractmethod
     async def make_durable(self, key: ObjectKey) -> None:
         """Return once a completely written object survives a power cut."""
 
+    @abstractmethod
+    async def sweep_temporary(self) -> int:
+        """Remove what crashed processes left on local disks; how many files."""
+
     def open_sink(self, key: ObjectKey) -> "obstore.AsyncWritableFile":
         """Where the bytes of a new object go; invisible until closed, removed when left by an exception."""
-        return obstore.open_writer_async(self._store, key, buffer_size=_WRITE_BUFFER, max_concurrency=_WRITES_AT_ONCE)
+        return obstore.open_writer_async(self._store, key, buffer_size=self.part, max_concurrency=_WRITES_AT_ONCE)
 
     def _new_key(self) -> ObjectKey:
         # A folder a day keeps folders small and lets a backup skip the days it has.
@@ -118,6 +153,11 @@ class LocalBlobs(ObjectBlobs):
         """Sync the file, its folder and the root, which the folder may be new in; obstore renames without fsync."""
         path = self._root / key
         await asyncio.to_thread(_sync, path, path.parent, self._root)
+
+    async def discard(self, keys: Iterable[ObjectKey]) -> None:
+        """See ObjectBlobs; while a backup copies, nothing is removed: the sweep comes again."""
+        if not await asyncio.to_thread(held, self._root):
+            await super().discard(keys)
 
     async def sweep_temporary(self) -> int:
         """Remove what writers of a crashed process left; how many files. Only before the first writer is opened."""
@@ -146,18 +186,14 @@ class _Writer(BlobWriter):
             raise GatewayError(ErrorCode.ATTACHMENT_TOO_LARGE, limit=self._limit)
         self._size += len(chunk)
         self._digest.update(chunk)
-        try:
+        with write_errors():
             await self._sink.write(chunk)
-        except (BaseError, OSError) as error:
-            raise GatewayError(ErrorCode.STORE_UNAVAILABLE) from error
 
     async def finish(self) -> StoredObject:
-        try:
+        with write_errors():
             await self._sink.close()
             self._closed = True
             await self._blobs.make_durable(self._key)
-        except (BaseError, OSError) as error:
-            raise GatewayError(ErrorCode.STORE_UNAVAILABLE) from error
         self._finished = True
         return StoredObject(digest=Digest(self._digest.hexdigest()), size=self._size, key=self._key)
 
@@ -166,11 +202,12 @@ class _Writer(BlobWriter):
         if self._finished:
             return
         # A failing store must not hide why the writer was left; the sweep finds what cannot be removed now.
-        with suppress(BaseError, OSError):
-            if not self._closed:
-                # The sink knows no "abort"; being left by an exception is how it is told.
-                await self._sink.__aexit__(GatewayError, None, None)
-            await self._blobs.discard([self._key])
+        with suppress(*FAILURES):
+            async with asyncio.timeout(_CLEANING_UP.total_seconds()):
+                if not self._closed:
+                    # The sink knows no "abort"; being left by an exception is how it is told.
+                    await self._sink.__aexit__(GatewayError, None, None)
+                await self._blobs.discard([self._key])
 
 
 def _sync(*paths: Path) -> None:

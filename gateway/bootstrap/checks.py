@@ -5,7 +5,7 @@ from datetime import datetime
 from gateway.domain.errors import GatewayError
 from gateway.security.keys import check_tls
 from gateway.security.trust import load_anchors
-from gateway.settings import Settings, SettingsError, database_of, secret_of
+from gateway.settings import Settings, SettingsError, access_secret_of, database_of, secret_of
 
 
 def problems(settings: Settings, *, now: datetime) -> list[str]:
@@ -23,6 +23,11 @@ def problems(settings: Settings, *, now: datetime) -> list[str]:
         database_of(settings.store)
     except (SettingsError, OSError, UnicodeDecodeError):
         found.append("store.url: is no URL of PostgreSQL, postgresql://...")
+    if settings.blobs.bucket:
+        try:
+            access_secret_of(settings.blobs)
+        except (SettingsError, OSError, UnicodeDecodeError):
+            found.append("blobs.secret_access_key_file: holds no secret")
     for name, axis in settings.axis.items():
         try:
             secret_of(axis)

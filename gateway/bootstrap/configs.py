@@ -7,8 +7,11 @@ from typing import Any
 from gateway import xmlsafe
 from gateway.adapters.http import Timeouts
 from gateway.adapters.vxp.config import FetchBy, HashForm, SentList, VxpAccount
+from gateway.blobs.s3 import Bucket
 from gateway.domain import rules
+from gateway.domain.admission import Terms
 from gateway.domain.backoff import Backoff
+from gateway.domain.circuit import CircuitRules
 from gateway.domain.dialect import DIALECTS, Dialect, StatusContainer, TypePractice
 from gateway.domain.ids import AccountName, OrganId, VendorId
 from gateway.domain.mandate import VendorSystem
@@ -19,14 +22,43 @@ from gateway.flows.config import (
     OnUnknown,
     OutboundPolicy,
     ReceiptAt,
+    ReconcilePolicy,
     UpkeepPolicy,
 )
+from gateway.flows.retention import RetentionPolicy
+from gateway.ports import Kept
 from gateway.rpc.config import RpcConfig, TlsFiles
-from gateway.settings import AxisSettings, LimitSettings, ServerSettings, Settings, secret_of
+from gateway.settings import (
+    AxisSettings,
+    BlobSettings,
+    LimitSettings,
+    RetentionSettings,
+    ServerSettings,
+    Settings,
+    access_secret_of,
+    secret_of,
+)
 
 _LEASE = timedelta(seconds=15)
 _POLL = timedelta(seconds=1)
 _ITEMS_AT_ONCE = 4
+
+
+def bucket(blobs: BlobSettings) -> Bucket:
+    """The bucket that objects are kept in."""
+    return Bucket(
+        name=blobs.bucket,
+        endpoint=blobs.endpoint,
+        region=blobs.region,
+        access_key_id=blobs.access_key_id,
+        secret=access_secret_of(blobs),
+        ca_pem=blobs.ca_file.read_bytes() if blobs.ca_file else None,
+    )
+
+
+def storage_terms(blobs: BlobSettings) -> Terms:
+    """When new work is put off."""
+    return Terms(reserve=blobs.reserve_bytes, quota=blobs.quota_bytes)
 
 
 def rpc_config(settings: Settings) -> RpcConfig:
@@ -94,6 +126,9 @@ def account_policy(name: str, axis: AxisSettings, limits: LimitSettings) -> Acco
         settling_time=timedelta(seconds=axis.settling_seconds),
         dialect=dialect(axis),
         on_unknown=OnUnknown(axis.on_unknown),
+        max_in_flight=axis.max_in_flight or None,
+        divided_codes=frozenset(axis.refused_recipient_codes if axis.refused_recipient == "divide" else ()),
+        circuit=CircuitRules(failures=axis.circuit_failures, pause=timedelta(seconds=axis.circuit_pause_seconds)),
     )
 
 
@@ -138,7 +173,16 @@ def inbound_policy(settings: Settings) -> InboundPolicy:
     return InboundPolicy(
         poll_interval=timedelta(seconds=axis.poll_seconds),
         concurrency=_ITEMS_AT_ONCE,
-        packet_limit=settings.limits.packet_bytes,
+    )
+
+
+def reconcile_policy(settings: Settings) -> ReconcilePolicy:
+    """How the axis's lists are compared with what is recorded here."""
+    axis = next(iter(settings.axis.values()))
+    return ReconcilePolicy(
+        interval=timedelta(minutes=axis.reconcile_minutes) if axis.reconcile_minutes else None,
+        window=timedelta(days=axis.reconcile_days),
+        settling_time=timedelta(seconds=axis.settling_seconds),
     )
 
 
@@ -154,6 +198,22 @@ def upkeep_policy(settings: Settings) -> UpkeepPolicy:
         clean_interval=timedelta(minutes=10),
         unreferenced_for=timedelta(hours=settings.server.upload_expiry_hours),
         orphaned_for=timedelta(hours=24),
+        deadline_near=timedelta(hours=settings.delivery.deadline_warning_hours),
+    )
+
+
+def retention_policy(retention: RetentionSettings) -> RetentionPolicy:
+    """How long things are kept; packets and statuses go with the documents they came and went for."""
+    days = {
+        Kept.SENT: ("sent_days", retention.sent_days),
+        Kept.RECEIVED: ("received_days", retention.received_days),
+        Kept.ITEMS: ("received_days", retention.received_days),
+        Kept.STATUSES: ("received_days", retention.received_days),
+        Kept.EVENTS: ("events_days", retention.events_days),
+    }
+    return RetentionPolicy(
+        keep={kind: timedelta(days=n) for kind, (_, n) in days.items() if n},
+        named={kind: f"{name}={n}" for kind, (name, n) in days.items() if n},
     )
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
 
-from gateway.blobs.content import LocalBlobs
-from gateway.bootstrap.parts import SystemClock
+from gateway.bootstrap.parts import SystemClock, open_blobs
 from gateway.domain.ids import AccountName, AxisDocId, Digest
 from gateway.domain.packet import SplitPacket
 from gateway.ports import Blobs, Original
@@ -52,9 +51,9 @@ async def write_original(settings: Settings, account: str, axis_doc_id: str, out
     """
     store = await open_beside(database_of(settings.store))
     try:
-        if not settings.blobs.path.is_dir():
+        if not settings.blobs.bucket and not settings.blobs.path.is_dir():
             return NotWritten.CONTENT_MISSING
-        blobs = LocalBlobs(settings.blobs.path, clock=SystemClock())
+        blobs = open_blobs(settings, clock=SystemClock())
         for _ in range(_TRIES):
             with suppress(_GoneError):
                 return await _write(store, blobs, AccountName(account), AxisDocId(axis_doc_id), out)

@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, start_http_server
 
 from gateway.adapters.vxp.axis import VxpAxis
-from gateway.blobs.content import LocalBlobs
+from gateway.blobs.content import LocalBlobs, ObjectBlobs
+from gateway.blobs.disks import free_bytes
+from gateway.blobs.s3 import S3Blobs
 from gateway.bootstrap import configs
 from gateway.domain.mandate import VendorSystem
+from gateway.flows.admission import StorageAdmission
 from gateway.flows.config import AccountPolicy
 from gateway.flows.wakeups import LocalWakeups
 from gateway.observability.metrics import Metrics
@@ -24,12 +28,13 @@ from gateway.security.policy import SignatureRules
 from gateway.security.pool import JudgePool
 from gateway.security.trust import load_anchors
 from gateway.settings import Settings, SettingsError, SignatureSettings, database_of
+from gateway.store.clock import database_clock
 from gateway.store.store import Store, open_store
 from gateway.translate.edxml.translator import EdxmlTranslator
 
 
 class SystemClock(Clock):
-    """The one clock of the gateway."""
+    """The clock of a gateway that has its data to itself; replicas share their database's."""
 
     def now(self) -> datetime:
         """The present instant, UTC."""
@@ -43,7 +48,8 @@ class Parts:
     clock: Clock
     metrics: Metrics
     wakeups: LocalWakeups
-    blobs: LocalBlobs
+    blobs: ObjectBlobs
+    admission: StorageAdmission
     store: Store
     signatures: SignatureCheck
     translator: Translator
@@ -57,13 +63,16 @@ async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:
     database = database_of(settings.store)
     alone = database if isinstance(database, Path) else settings.blobs.path
     alone.parent.mkdir(parents=True, exist_ok=True)
-    stack.enter_context(_exclusive(alone))  # first: a second gateway hears this, not that a port is taken
-    clock, metrics = SystemClock(), _metrics(settings.metrics.listen, stack)
-    name, axis_settings = next(iter(settings.axis.items()))
-    blobs = LocalBlobs(settings.blobs.path, clock=clock)
-    await blobs.sweep_temporary()
+    if isinstance(database, Path) or not settings.blobs.bucket:
+        stack.enter_context(exclusive(alone))  # first: a second gateway hears this, not that a port is taken
+    metrics = _metrics(settings.metrics.listen, stack)
     store = await open_store(database)
     stack.push_async_callback(store.close)
+    clock = SystemClock() if isinstance(database, Path) else await database_clock(store.database)
+    name, axis_settings = next(iter(settings.axis.items()))
+    blobs = open_blobs(settings, clock=clock)
+    await blobs.sweep_temporary()
+    admission = await _admission(settings, database, store, metrics)
     axis = VxpAxis(
         account=configs.vxp_account(name, axis_settings, settings.limits),
         clock=clock,
@@ -75,6 +84,7 @@ async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:
         metrics=metrics,
         wakeups=LocalWakeups(),
         blobs=blobs,
+        admission=admission,
         store=store,
         signatures=await _signatures(settings.signatures, blobs, metrics, stack),
         translator=EdxmlTranslator(
@@ -88,9 +98,30 @@ async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:
     )
 
 
+def open_blobs(settings: Settings, *, clock: Clock) -> ObjectBlobs:
+    """The bucket, or the directory."""
+    if settings.blobs.bucket:
+        return S3Blobs(configs.bucket(settings.blobs), scratch=settings.blobs.path, clock=clock)
+    return LocalBlobs(settings.blobs.path, clock=clock)
+
+
+async def _admission(settings: Settings, database: Path | str, store: Store, metrics: Metrics) -> StorageAdmission:
+    places = {"blobs": settings.blobs.path}
+    if isinstance(database, Path):
+        places["store"] = database.parent
+    admission = StorageAdmission(
+        free=partial(free_bytes, places),
+        blob_index=store.blobs,
+        terms=configs.storage_terms(settings.blobs),
+        metrics=metrics,
+    )
+    await admission.count()
+    return admission
+
+
 async def _signatures(
     settings: SignatureSettings,
-    blobs: LocalBlobs,
+    blobs: ObjectBlobs,
     metrics: Metrics,
     stack: AsyncExitStack,
 ) -> SignatureCheck:
@@ -124,7 +155,7 @@ def _metrics(listen: str, stack: AsyncExitStack) -> Metrics:
 
 
 @contextmanager
-def _exclusive(data: Path) -> Iterator[None]:
+def exclusive(data: Path) -> Iterator[None]:
     """Hold the lock file beside the data: an embedded store has one process, and so have local blobs."""
     lock = os.open(data.with_name(data.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -6,15 +6,16 @@ import signal
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import structlog
 
 from gateway.bootstrap import loops
 from gateway.bootstrap.checks import problems
+from gateway.bootstrap.loops import Loop
 from gateway.bootstrap.parts import Parts, SystemClock, open_parts
+from gateway.bootstrap.roles import Role, role_problems
 from gateway.domain.errors import GatewayError
-from gateway.flows.directory import DirectorySync
 from gateway.observability import logging
 from gateway.rpc.health import HealthServer
 from gateway.rpc.server import RpcServer
@@ -23,25 +24,17 @@ from gateway.settings import Settings, SettingsError
 _log = structlog.get_logger()
 _LOOK = timedelta(seconds=1)
 """Pause between two looks at readiness."""
+_FIRST_LOOK = timedelta(milliseconds=100)
+"""The same before the doors are open."""
 
 
-class Loop(Protocol):
-    """Something that works until told to stop, and survives what goes wrong in one turn."""
-
-    async def run(self) -> None:
-        """Work until `stop`."""
-
-    def stop(self) -> None:
-        """End after the work under way."""
-
-
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, role: Role = Role.ALL) -> None:
     """Run until the first SIGTERM or SIGINT, then drain; a second signal ends the process at once.
 
     Raises SettingsError when what the settings name cannot be used.
     """
     logging.configure(settings.log.level)
-    found = problems(settings, now=SystemClock().now())
+    found = [*problems(settings, now=SystemClock().now()), *role_problems(settings, role)]
     if found:
         raise SettingsError(found)
     stopping = asyncio.Event()
@@ -53,22 +46,23 @@ async def serve(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    async with Gateway(settings) as gateway:
+    async with Gateway(settings, role) as gateway:
         await gateway.until(stopping)
         _log.info("gateway.stopping")
     _log.info("gateway.stopped")
 
 
 class Gateway:
-    """Everything that runs, as a context: entered, it serves; left, it has drained.
+    """Everything that runs in a role, as a context: entered, it serves; left, it has drained.
 
     Start: the parts, health, the loops, and once a directory is loaded the vendor listener. Stop: the reverse, so that
     nothing new is accepted before what runs has ended.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, role: Role = Role.ALL) -> None:
         """Open nothing yet."""
         self._settings = settings
+        self._role = role
         self._stack = AsyncExitStack()
         self._loops: list[asyncio.Task[None]] = []
 
@@ -97,21 +91,18 @@ class Gateway:
         health = HealthServer(listen=settings.health.listen)
         await health.start()
         stack.push_async_callback(health.stop)
-        sync = loops.directory_sync(settings, parts)
-        running: list[Loop] = [
-            sync,
-            loops.worker(settings, parts),
-            loops.poller(settings, parts, sync),
-            loops.upkeep(settings, parts),
-        ]
+        running = [*loops.timekeeping(parts), parts.admission]
+        if self._role.delivers:
+            running.extend(loops.delivery(settings, parts))
         for loop in running:
             self._spawn(loop.run(), stack, loop)
-        rpc = loops.rpc_server(settings, parts)
-        stack.push_async_callback(rpc.stop, timedelta(seconds=settings.server.drain_seconds))
-        self._spawn(_open_doors(rpc, health, sync, parts), stack, None)
+        rpc = loops.rpc_server(settings, parts) if self._role.serves else None
+        if rpc is not None:
+            stack.push_async_callback(rpc.stop, timedelta(seconds=settings.server.drain_seconds))
+        self._spawn(_open_doors(rpc, health, parts), stack, None)
         stack.push_async_callback(health.set_ready, ready=False)
         stack.callback(_stop_all, running)
-        _log.info("gateway.started", account=parts.account.name)
+        _log.info("gateway.started", account=parts.account.name, role=self._role)
 
     def _spawn(self, work: Coroutine[Any, Any, None], stack: AsyncExitStack, loop: Loop | None) -> None:
         task = asyncio.create_task(work)
@@ -134,14 +125,16 @@ def _stop_all(running: Sequence[Loop]) -> None:
         loop.stop()
 
 
-async def _open_doors(rpc: RpcServer, health: HealthServer, sync: DirectorySync, parts: Parts) -> None:
+async def _open_doors(rpc: RpcServer | None, health: HealthServer, parts: Parts) -> None:
     """Let vendor systems in once a directory with its mandates is loaded, then tell readiness for ever.
 
     Without mandates every call would be refused for good, where it should be repeated later. Ready means: the doors are
-    open and the store answers. Keys were checked at the start.
+    open, if this role has any, and the store answers. Keys were checked at the start.
     """
-    await sync.wait_loaded()
-    await rpc.start()
+    while not await _loaded(parts):
+        await asyncio.sleep(_FIRST_LOOK.total_seconds())
+    if rpc is not None:
+        await rpc.start()
     while True:
         try:
             await parts.store.events.head()
@@ -150,3 +143,10 @@ async def _open_doors(rpc: RpcServer, health: HealthServer, sync: DirectorySync,
             ready = False
         await health.set_ready(ready=ready)
         await asyncio.sleep(_LOOK.total_seconds())
+
+
+async def _loaded(parts: Parts) -> bool:
+    try:
+        return await parts.store.directory.loaded()
+    except GatewayError:
+        return False

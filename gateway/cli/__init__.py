@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import demonstration, packets, service, signatures
+from gateway.cli import backup, demonstration, inbox, keeping, outbox, packets, service, signatures
 
 USAGE = 64
 
@@ -25,6 +25,13 @@ app.command()(service.serve)
 app.command("check-config")(service.check_config)
 app.command()(service.sandbox)
 app.command()(demonstration.demo)
+app.command()(backup.backup)
+app.command()(backup.restore)
+app.command()(backup.adopt)
+app.add_typer(outbox.outbox, name="outbox")
+app.add_typer(inbox.inbox, name="inbox")
+app.command()(keeping.retention)
+app.command()(keeping.audit)
 app.add_typer(packets.packet, name="packet")
 app.command()(signatures.verify)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,14 +16,28 @@ from gateway.cli.printing import REFUSED, fail
 _USAGE = 64
 
 
-def serve(config: Annotated[Path, typer.Option(help="Configuration file (TOML).")]) -> None:
+class ServeAs(StrEnum):
+    """Words of the option --role; bootstrap.Role says what they mean."""
+
+    ALL = "all"
+    RPC = "rpc"
+    DELIVERY = "delivery"
+
+
+def serve(
+    config: Annotated[Path, typer.Option(help="Configuration file (TOML).")],
+    role: Annotated[
+        ServeAs, typer.Option(help="What this process does; other than all: needs PostgreSQL and a bucket.")
+    ] = ServeAs.ALL,
+) -> None:
     """Run the gateway until SIGTERM; a second signal ends it at once."""
+    from gateway.bootstrap import Role  # noqa: PLC0415 - see the package's docstring
     from gateway.bootstrap import serve as serve_gateway  # noqa: PLC0415 - see the package's docstring
     from gateway.settings import SettingsError  # noqa: PLC0415 - see the package's docstring
 
     settings = load(config)
     try:
-        asyncio.run(serve_gateway(settings))
+        asyncio.run(serve_gateway(settings, Role(role)))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         raise typer.Exit(REFUSED) from None

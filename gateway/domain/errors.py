@@ -25,6 +25,7 @@ class ErrorCode(StrEnum):
     DOCUMENT_UNKNOWN = "DOCUMENT_UNKNOWN"
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
     DOCUMENT_ID_REUSED = "DOCUMENT_ID_REUSED"
+    DOCUMENT_REMOVED = "DOCUMENT_REMOVED"
     SIGNATURE_MISSING = "SIGNATURE_MISSING"
     SIGNATURE_ALTERED = "SIGNATURE_ALTERED"
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
@@ -110,6 +111,10 @@ SENTENCES: Mapping[ErrorCode, Sentence] = MappingProxyType(
         ErrorCode.DOCUMENT_ID_REUSED: Sentence(
             en="document id {document_id} was used before with other content",
             vi="Mã văn bản {document_id} đã được dùng với nội dung khác.",
+        ),
+        ErrorCode.DOCUMENT_REMOVED: Sentence(
+            en="document {document_id} was sent before and has been removed here since; it was not sent again",
+            vi="Văn bản {document_id} đã được gửi trước đây và đã được xóa khỏi cổng theo thời hạn lưu; không gửi lại.",
         ),
         ErrorCode.SIGNATURE_MISSING: Sentence(
             en="attachment {attachment} carries no digital signature",

@@ -88,6 +88,21 @@ MESSAGE_MOVES: Mapping[MessageState, frozenset[MessageState]] = MappingProxyType
 )
 """SUBMITTING may be settled by asking after a crash, hence HELD. FAILED leaves only by an operator's hand."""
 
+AFTER_RESTORE: Mapping[MessageState, MessageState] = MappingProxyType(
+    {
+        MessageState.QUEUED: MessageState.UNCERTAIN,
+        MessageState.SUBMITTING: MessageState.UNCERTAIN,
+        MessageState.UNCERTAIN: MessageState.UNCERTAIN,
+        MessageState.HELD: MessageState.HELD,
+        MessageState.SENT: MessageState.SENT,
+        MessageState.FAILED: MessageState.FAILED,
+    },
+)
+"""What a document's message becomes where an earlier state of the store is restored: it may have been sent since.
+
+No move of a running gateway: nothing else leads from QUEUED to UNCERTAIN. Statuses stay as they are and are repeated.
+"""
+
 RECEPTION_MOVES: Mapping[ReceptionState, frozenset[ReceptionState]] = MappingProxyType(
     {
         ReceptionState.WAITING: frozenset({ReceptionState.LEASED}),
@@ -104,11 +119,12 @@ ITEM_MOVES: Mapping[ItemState, frozenset[ItemState]] = MappingProxyType(
     {
         ItemState.FETCHED: frozenset({ItemState.STORED, ItemState.QUARANTINED}),
         ItemState.STORED: frozenset({ItemState.SETTLED}),
-        ItemState.QUARANTINED: frozenset({ItemState.REJECTED}),
+        ItemState.QUARANTINED: frozenset({ItemState.REJECTED, ItemState.FETCHED}),
         ItemState.SETTLED: frozenset(),
-        ItemState.REJECTED: frozenset(),
+        ItemState.REJECTED: frozenset({ItemState.FETCHED}),
     },
 )
+"""Back to FETCHED by an operator's hand alone: what kept the packet from being read was mended on our side."""
 
 UNSETTLED = frozenset(
     {MessageState.QUEUED, MessageState.SUBMITTING, MessageState.UNCERTAIN, MessageState.HELD},

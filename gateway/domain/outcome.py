@@ -33,6 +33,8 @@ class Unavailable:
     reason: str
     retry_after: timedelta | None = None
     """The peer's wish, where it gave one."""
+    code: str = ""
+    """The peer's own code, where it refused this one packet with one that may pass; "" = its trouble is general."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,3 +85,5 @@ class SentQuery:
     """Start of the first attempt, UTC."""
     known_elsewhere: frozenset[AxisDocId] = frozenset()
     """Axis ids that belong to other messages, so that a twin is not taken for this one."""
+    listed_since: datetime | None = None
+    """A list that the axis gave at this moment or later answers the question; None = one asked for from now on."""

@@ -5,8 +5,11 @@ from datetime import timedelta
 from enum import StrEnum
 
 from gateway.domain.backoff import Backoff
+from gateway.domain.circuit import CircuitRules
 from gateway.domain.dialect import Dialect
 from gateway.domain.ids import AccountName, OrganId
+
+_USUAL_CIRCUIT = CircuitRules()
 
 
 class OnUnknown(StrEnum):
@@ -46,6 +49,11 @@ class AccountPolicy:
     """How the peer wants its packets; here for its limits."""
     on_unknown: OnUnknown
     """Status packets are resent whatever this says: repeating one is harmless."""
+    max_in_flight: int | None = None
+    """Packets under way at a time, all replicas together; None = no limit."""
+    divided_codes: frozenset[str] = frozenset()
+    """The peer's codes for a bad recipient: a packet for several is then sent again in halves."""
+    circuit: CircuitRules = _USUAL_CIRCUIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +64,7 @@ class OutboundPolicy:
     lease_for: timedelta
     """Renewed at a third of it; a crashed worker's messages wait at most this long."""
     concurrency: int
-    """Messages under way at a time."""
+    """Messages of a route under way at a time in this process."""
     poll_interval: timedelta
     """Longest pause between two looks at the outbox; hints shorten it."""
     drain_grace: timedelta
@@ -70,8 +78,18 @@ class InboundPolicy:
     poll_interval: timedelta
     concurrency: int
     """Items under way at a time."""
-    packet_limit: int
-    """Bytes of the largest packet read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcilePolicy:
+    """How an account's lists are compared with what is recorded here."""
+
+    interval: timedelta | None
+    """Pause between two comparisons; None = none are made."""
+    window: timedelta
+    """How far back a comparison looks; no longer than the axis lists what it has."""
+    settling_time: timedelta
+    """How long the axis's lists may lag: what is younger is not compared yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +98,8 @@ class UpkeepPolicy:
 
     measure_interval: timedelta
     clean_interval: timedelta
+    deadline_near: timedelta
+    """Time before its legal deadline at which a document counts as at risk."""
     unreferenced_for: timedelta
     """Age at which an object that nothing refers to is removed."""
     orphaned_for: timedelta

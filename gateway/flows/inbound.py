@@ -117,6 +117,13 @@ class Intake:
             return await self._take_status(received, unpacked.report)
         return await self._take_document(received, unpacked)
 
+    async def split(self, received: Received) -> None:
+        """Keep a stored packet as its parts, where a crash kept that from being done once it was stored."""
+        unpacked = await self._translator.read(received)
+        if isinstance(unpacked, UnpackedDocument):
+            await self._split(received, unpacked.spans)
+            await self._blobs.discard([stored.key for stored in unpacked.objects])
+
     async def tell(self, item: AxisItem, state: ItemState) -> None:
         """Tell the axis what became of an item. If it cannot be told now, the next poll does."""
         done = TOLD_DONE[state]

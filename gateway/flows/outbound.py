@@ -2,21 +2,32 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
+from gateway.domain.circuit import sign_of
 from gateway.domain.document import TraceHeader
 from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.ids import AccountName
 from gateway.domain.lifecycle import MessageState
-from gateway.domain.outcome import CannotTell, Finding, Outcome, Rejected, SentQuery, Unavailable, Uncertain
+from gateway.domain.outcome import (
+    REASON_LIMIT,
+    CannotTell,
+    Finding,
+    Outcome,
+    Rejected,
+    SentQuery,
+    Unavailable,
+    Uncertain,
+)
 from gateway.domain.packet import Draft, PacketDefect, PacketKind, Sealed
 from gateway.domain.vntime import edxml_timestamp
+from gateway.flows.breaker import Breaker
 from gateway.flows.config import AccountPolicy, OnUnknown, OutboundPolicy
-from gateway.flows.settle import MessageFacts, SettlePolicy, resend, settle
+from gateway.flows.settle import MessageFacts, SettlePolicy, resend, settle, suspect
 from gateway.observability.metrics import Metrics
 from gateway.ports import Axis, Clock, LeasedMessage, OutboxQueue, Settlement, Translator, Wakeups
 
@@ -24,6 +35,9 @@ _log = structlog.get_logger()
 
 _WRITE_AGAIN = timedelta(milliseconds=500)
 """Pause before an outcome is written again that the store could not take."""
+
+_STORE_DOWN = frozenset({ErrorCode.STORE_UNAVAILABLE, ErrorCode.STORAGE_FULL})
+"""What passes without us."""
 
 _MAYBE_SENT = frozenset({MessageState.SUBMITTING, MessageState.UNCERTAIN})
 """States in which a lease finds a message whose packet may already be at the axis."""
@@ -35,6 +49,15 @@ class OutboundAccount:
 
     axis: Axis
     policy: AccountPolicy
+    breaker: Breaker
+    """Hears of every call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Division:
+    """The peer refused a packet for several recipients because of one of them."""
+
+    reason: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,10 +96,11 @@ class Outbound:
         self._draw = draw
 
     async def deliver(self, message: LeasedMessage) -> None:
-        """Try or ask once, and settle. Raises only what the store raises.
+        """Try or ask once, and settle. Raises only what the store raises when it cannot be used.
 
         A cancelled attempt is not counted; from begin_submit on it is left as it is, unknown, so that the next lease
-        asks. An unforeseen exception is logged and settled: unknown if anything may have left, else put off.
+        asks. An unforeseen exception, wherever it comes from, is logged and settled like a failure: unknown if anything
+        may have left, else put off. So no message comes back at once for ever.
         """
         log = _log.bind(
             message_id=message.id,
@@ -86,21 +110,39 @@ class Outbound:
             attempt=message.attempts + 1,
         )
         attempt = _Attempt(state=message.state)
+        if message.interruptions:
+            log.warning("attempt.was_cut_short", interruptions=message.interruptions, state=message.state)
         try:
-            settlement = await self._advance(message, attempt, log)
+            end = await self._advance(message, attempt, log)
+            await self._finish(message, end, log)
         except asyncio.CancelledError:
             if attempt.state is MessageState.QUEUED:
                 await self._apply(message, resend("interrupted", now=self._clock.now()), log)
             raise
-        if settlement is None:
-            log.warning("lease.lost")
-        else:
-            await self._apply(message, settlement, log)
+        except Exception as error:
+            if _is_outage(error):
+                raise
+            log.exception("message.broke")
+            await self._apply(message, self._settled(message, _broken(message, attempt)), log)
+
+    async def _finish(
+        self, message: LeasedMessage, end: Settlement | _Division | None, log: structlog.stdlib.BoundLogger
+    ) -> None:
+        match end:
+            case None:
+                log.warning("lease.lost")
+            case _Division():
+                await self._divide(message, end, log)
+            case Settlement():
+                await self._apply(message, end, log)
 
     async def _advance(
         self, message: LeasedMessage, attempt: _Attempt, log: structlog.stdlib.BoundLogger
-    ) -> Settlement | None:
+    ) -> Settlement | _Division | None:
         account = self._accounts.get(message.route)
+        given_up = suspect(message.state, _facts(message))
+        if given_up is not None:
+            return given_up
         result: Outcome | Finding | None
         if message.state in _MAYBE_SENT and message.report is not None:
             return resend("sent before, answer unknown; repeated", now=self._clock.now())
@@ -110,6 +152,12 @@ class Outbound:
             result = await self._send(message, account, attempt, log)
         if result is None:
             return None
+        if isinstance(result, Rejected | Unavailable) and _is_dividable(result, message, account):
+            return _Division(reason=f"{result.code}: {result.reason}")
+        return self._settled(message, result)
+
+    def _settled(self, message: LeasedMessage, result: Outcome | Finding) -> Settlement:
+        account = self._accounts.get(message.route)
         return settle(result, _facts(message), self._rules(account), now=self._clock.now(), draw=self._draw())
 
     async def _send(
@@ -125,13 +173,22 @@ class Outbound:
         if not isinstance(sealed, Sealed):
             return sealed
         attempt.state = MessageState.SUBMITTING
-        if not await self._outbox.begin_submit(message, at=self._clock.now()):
+        try:
+            begun = await self._outbox.begin_submit(message, at=self._clock.now())
+        except Exception:
+            attempt.state = MessageState.QUEUED  # refused, so nothing was written
+            raise
+        if not begun:
             return None
         try:
-            return await account.axis.submit(sealed, self._translator.stream(sealed.draft))
-        except Exception:
+            outcome = await account.axis.submit(sealed, self._translator.stream(sealed.draft))
+        except Exception as error:
+            if _is_outage(error):  # of the files: the body broke off before its last byte, nobody can have processed it
+                return Unavailable(reason="the files of the document could not be read to the end while sending")
             log.exception("submission.broke")
             return Uncertain(reason="unexpected error in the gateway while sending; see its log")
+        account.breaker.heard(sign_of(outcome))
+        return outcome
 
     async def _seal(
         self, message: LeasedMessage, account: OutboundAccount, log: structlog.stdlib.BoundLogger
@@ -141,7 +198,9 @@ class Outbound:
             if isinstance(draft, PacketDefect):
                 return Rejected(code=draft.code, reason=draft.message)
             sealed = await self._translator.seal(draft)
-        except Exception:
+        except Exception as error:
+            if _is_outage(error):
+                return Unavailable(reason="the files of the document cannot be read at the moment")
             log.exception("sealing.broke")
             return Unavailable(reason="unexpected error in the gateway before sending; see its log")
         limit = account.policy.packet_limit
@@ -176,12 +235,14 @@ class Outbound:
             title=message.document.subject,
             submitted_after=since,
             known_elsewhere=known,
+            listed_since=message.settle_after,
         )
         try:
             finding = await account.axis.find(query)
         except Exception:
             log.exception("question.broke")
             return CannotTell(reason="unexpected error in the gateway while asking; see its log")
+        account.breaker.heard(sign_of(finding))
         log.info("axis.asked", finding=type(finding).__name__)
         return finding
 
@@ -190,10 +251,23 @@ class Outbound:
             backoff=self._policy.backoff,
             settling_time=account.policy.settling_time if account else timedelta(0),
             on_unknown=account.policy.on_unknown if account else OnUnknown.HOLD,
+            longest_wait=account.breaker.longest_wait(self._policy.backoff.first) if account else None,
         )
 
+    async def _divide(self, message: LeasedMessage, end: _Division, log: structlog.stdlib.BoundLogger) -> None:
+        held = await self._write(
+            lambda: self._outbox.divide(message, reason=end.reason[:REASON_LIMIT], at=self._clock.now())
+        )
+        if not held:
+            log.warning("lease.lost")
+            return
+        log.info("message.divided", reason=end.reason, recipients=len(message.recipients))
+        self._metrics.divided.labels(message.route).inc()
+        self._wakeups.notify("events")
+        self._wakeups.notify("outbox")
+
     async def _apply(self, message: LeasedMessage, settlement: Settlement, log: structlog.stdlib.BoundLogger) -> None:
-        held = await self._write(message, settlement)
+        held = await self._write(lambda: self._outbox.settle(message, settlement, at=self._clock.now()))
         if not held:
             log.warning("lease.lost")
             return
@@ -210,21 +284,21 @@ class Outbound:
         self._wakeups.notify("events")
         self._wakeups.notify("outbox")
 
-    async def _write(self, message: LeasedMessage, settlement: Settlement) -> bool:
+    async def _write(self, write: Callable[[], Awaitable[bool]]) -> bool:
         """Write even when cancelled meanwhile, or when the store fails for no longer than a lease.
 
         What is known must not be forgotten: the message would have to be asked about, or held.
         """
         until = self._clock.now() + self._policy.lease_for
         while True:
-            writing = asyncio.ensure_future(self._outbox.settle(message, settlement, at=self._clock.now()))
+            writing = asyncio.ensure_future(write())
             try:
                 return await asyncio.shield(writing)
             except asyncio.CancelledError:
                 await writing
                 raise
             except GatewayError as error:
-                if error.code is not ErrorCode.STORE_UNAVAILABLE or self._clock.now() >= until:
+                if error.code not in _STORE_DOWN or self._clock.now() >= until:
                     raise
             await asyncio.sleep(_WRITE_AGAIN.total_seconds())
 
@@ -239,6 +313,11 @@ class Outbound:
         elif settlement.counted:
             outcome = "uncertain" if state is MessageState.UNCERTAIN else "unavailable"
             self._metrics.retried.labels(message.route, outcome).inc()
+
+
+def _is_outage(error: Exception) -> bool:
+    """True for what passes without us: database or object store out of reach or full."""
+    return isinstance(error, GatewayError) and error.code in _STORE_DOWN
 
 
 def _kind(message: LeasedMessage) -> PacketKind:
@@ -258,4 +337,19 @@ def _facts(message: LeasedMessage) -> MessageFacts:
         attempts=message.attempts,
         created_at=message.created_at,
         settle_after=message.settle_after,
+        first_submitted_at=message.first_submitted_at,
+        deadline_at=message.deadline_at,
+        interruptions=message.interruptions,
     )
+
+
+def _is_dividable(result: Rejected | Unavailable, message: LeasedMessage, account: OutboundAccount | None) -> bool:
+    return account is not None and result.code in account.policy.divided_codes and len(message.recipients) > 1
+
+
+def _broken(message: LeasedMessage, attempt: _Attempt) -> Outcome | Finding:
+    """What a message is settled with that broke in a way nobody foresaw."""
+    reason = "unexpected error in the gateway; see its log"
+    if attempt.state is MessageState.QUEUED:
+        return Unavailable(reason=reason)
+    return CannotTell(reason=reason) if message.state in _MAYBE_SENT else Uncertain(reason=reason)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from gateway.domain.backoff import Backoff
+from gateway.domain.deadline import shortened
 from gateway.domain.lifecycle import MessageState
 from gateway.domain.outcome import (
     REASON_LIMIT,
@@ -33,6 +34,11 @@ class MessageFacts:
     created_at: datetime
     settle_after: datetime | None
     """The axis's word that it has nothing counts only from then on; None = it was never waited for."""
+    first_submitted_at: datetime | None = None
+    deadline_at: datetime | None = None
+    """When the law wants it sent."""
+    interruptions: int = 0
+    """Times in a row that the process ended within its attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +48,12 @@ class SettlePolicy:
     backoff: Backoff
     settling_time: timedelta
     on_unknown: OnUnknown
+    longest_wait: timedelta | None = None
+    """While the peer is down; None = as the backoff says."""
+
+
+MOST_INTERRUPTIONS = 5
+"""Kills of the process hit one message now and then; one that is hit so often in a row is taken for their cause."""
 
 
 def settle(
@@ -73,6 +85,19 @@ def resend(reason: str, *, now: datetime) -> Settlement:
     return Settlement(state=MessageState.QUEUED, due_at=now, reason=_cut(reason), counted=False, axis_doc_id=None)
 
 
+def suspect(state: MessageState, facts: MessageFacts) -> Settlement | None:
+    """The end of a message that seems to end the process at each attempt; None while it may be tried or asked again.
+
+    One of which something may have left is HELD, else it is FAILED; an operator can requeue it.
+    """
+    if facts.interruptions < MOST_INTERRUPTIONS:
+        return None
+    reason = f"the gateway's process ended within {facts.interruptions} attempts in a row"
+    if state is MessageState.QUEUED or facts.kind is PacketKind.STATUS:
+        return _end(MessageState.FAILED, reason, counted=False)
+    return _held(reason, facts)
+
+
 def _taken(result: Accepted | Found) -> Settlement:
     return Settlement(
         state=MessageState.SENT,
@@ -87,8 +112,8 @@ def _later(
     result: Unavailable | Uncertain, facts: MessageFacts, policy: SettlePolicy, *, now: datetime, draw: float
 ) -> Settlement:
     if _too_old(facts, policy, now):
-        return _end(MessageState.FAILED, result.reason)
-    wait = policy.backoff.delay(facts.attempts + 1, draw)
+        return _given_up(result.reason, facts, now=now)
+    wait = _wait(facts.attempts + 1, facts, policy, now=now, draw=draw)
     if isinstance(result, Unavailable) and result.retry_after is not None:
         wait = max(wait, result.retry_after)
     return Settlement(
@@ -109,7 +134,7 @@ def _after_absent(facts: MessageFacts, policy: SettlePolicy, *, now: datetime) -
     if now < settle_after:
         return _ask("not in the axis's list yet", settle_after, counted=False)
     if _too_old(facts, policy, now):
-        return _end(MessageState.FAILED, "the axis does not have it, and its time ran out", counted=False)
+        return _given_up("the axis does not have it", facts, now=now, counted=False)
     return resend("the axis does not have it", now=now)
 
 
@@ -120,11 +145,11 @@ def _after_no_word(
     if now < settle_after:
         return _ask(result.reason, settle_after, counted=False)
     if result.passing and not _too_old(facts, policy, now):
-        again = now + policy.backoff.delay(facts.attempts, draw)
+        again = now + _wait(facts.attempts, facts, policy, now=now, draw=draw)
         return _ask(result.reason, again, counted=False, settle_after=settle_after)
     if policy.on_unknown is OnUnknown.RESEND and not _too_old(facts, policy, now):
         return resend(result.reason, now=now)
-    return _end(MessageState.HELD, result.reason, counted=False)
+    return _held(result.reason, facts)
 
 
 def _settle_after(facts: MessageFacts, policy: SettlePolicy, now: datetime) -> datetime:
@@ -141,6 +166,27 @@ def _ask(reason: str, at: datetime, *, counted: bool, settle_after: datetime | N
         axis_doc_id=None,
         settle_after=settle_after or at,
     )
+
+
+def _wait(attempt: int, facts: MessageFacts, policy: SettlePolicy, *, now: datetime, draw: float) -> timedelta:
+    wait = policy.backoff.delay(attempt, draw)
+    if policy.longest_wait is not None:
+        wait = min(wait, policy.longest_wait)
+    return shortened(wait, first=policy.backoff.first, deadline=facts.deadline_at, now=now)
+
+
+def _given_up(reason: str, facts: MessageFacts, *, now: datetime, counted: bool = True) -> Settlement:
+    """FAILED for its age, with what there was to say last."""
+    hours = (now - facts.created_at) / timedelta(hours=1)
+    tried = f" (given up after {facts.attempts + counted} attempts in {hours:.0f} hours)"
+    return _end(MessageState.FAILED, reason[: REASON_LIMIT - len(tried)] + tried, counted=counted)
+
+
+def _held(reason: str, facts: MessageFacts) -> Settlement:
+    """HELD with the facts that an operator needs to look for the packet elsewhere."""
+    since = facts.first_submitted_at
+    sent = f" (first submitted {since.isoformat(timespec='seconds')}, {facts.attempts} attempts ended)" if since else ""
+    return _end(MessageState.HELD, reason[: REASON_LIMIT - len(sent)] + sent, counted=False)
 
 
 def _end(state: MessageState, reason: str, *, counted: bool = True) -> Settlement:

@@ -1,14 +1,15 @@
 """Takes a document over from a vendor system: complete, check, make durable; refuse with everything to be mended."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 import structlog
 
 from gateway.domain import rules, signing
 from gateway.domain.agency import Agency
+from gateway.domain.deadline import legal_deadline
 from gateway.domain.digests import request_digest, submission_digest
 from gateway.domain.document import Attachment, Document, Organization, Priority, TraceHeader
 from gateway.domain.errors import ErrorCode, FieldViolation, GatewayError
@@ -19,10 +20,12 @@ from gateway.flows.config import AccountPolicy
 from gateway.observability.metrics import Metrics
 from gateway.ports import (
     Acceptance,
+    Admission,
     BlobIndex,
     Blobs,
     Clock,
     Directory,
+    DocumentRemoved,
     DocumentReused,
     Documents,
     RequestReused,
@@ -53,11 +56,13 @@ class SubmissionFlow(Submissions):
         directory: Directory,
         blob_index: BlobIndex,
         blobs: Blobs,
+        admission: Admission,
         signatures: SignatureCheck,
         translator: Translator,
         account: AccountPolicy,
         signature_policy: signing.SignaturePolicy,
         limits: rules.Limits,
+        is_working_day: Callable[[date], bool],
         clock: Clock,
         metrics: Metrics,
         wakeups: Wakeups,
@@ -66,11 +71,13 @@ class SubmissionFlow(Submissions):
         self._directory = directory
         self._blob_index = blob_index
         self._blobs = blobs
+        self._admission = admission
         self._signatures = signatures
         self._translator = translator
         self._account = account
         self._signature_policy = signature_policy
         self._limits = limits
+        self._is_working_day = is_working_day
         self._clock = clock
         self._metrics = metrics
         self._wakeups = wakeups
@@ -79,7 +86,9 @@ class SubmissionFlow(Submissions):
         """Check, complete and accept a document.
 
         Raises GatewayError REQUEST_ID_REUSED; AGENCY_UNKNOWN, AGENCY_NOT_PERMITTED (of the issuing agency);
-        RECIPIENT_UNKNOWN, INVALID_FIELD, ATTACHMENT_UNKNOWN, SIGNATURE_*, PACKET_TOO_LARGE, DOCUMENT_ID_REUSED.
+        RECIPIENT_UNKNOWN, INVALID_FIELD, ATTACHMENT_UNKNOWN, SIGNATURE_*, PACKET_TOO_LARGE, DOCUMENT_ID_REUSED;
+        DOCUMENT_REMOVED (sent before, no longer kept);
+        STORAGE_FULL, though not for a repetition of what was accepted.
         """
         digest = request_digest(submission.agency, submission.document)
         try:
@@ -87,7 +96,8 @@ class SubmissionFlow(Submissions):
             if earlier is not None:
                 await self._discard_inline(submission)
                 return self._repeated(earlier)
-            document, objects, warnings = await self._prepare(submission)
+            async with self._admission.admitted(0):  # the files themselves were admitted as they came
+                document, objects, warnings = await self._prepare(submission)
         except GatewayError as error:
             await self._discard_inline(submission)
             self._metrics.refused.labels(submission.vendor, error.code).inc()
@@ -101,6 +111,8 @@ class SubmissionFlow(Submissions):
         found = await self._documents.repetition(submission.vendor, submission.request_id, digest)
         if isinstance(found, RequestReused):
             raise GatewayError(ErrorCode.REQUEST_ID_REUSED, request_id=submission.request_id)
+        if isinstance(found, DocumentRemoved):
+            raise GatewayError(ErrorCode.DOCUMENT_REMOVED, document_id=found.document_id)
         return found
 
     def _repeated(self, earlier: Taken) -> SubmissionResult:
@@ -235,6 +247,7 @@ class SubmissionFlow(Submissions):
         objects: tuple[StoredObject, ...],
         warnings: tuple[PacketWarning, ...],
     ) -> SubmissionResult:
+        now = self._clock.now()
         acceptance = Acceptance(
             vendor=submission.vendor,
             agency=submission.agency.id,
@@ -245,8 +258,9 @@ class SubmissionFlow(Submissions):
             objects=objects,
             route=self._account.name,
             recipients_per_message=self._account.recipients_per_message,
+            deadline_at=legal_deadline(document, now, self._is_working_day),
         )
-        taken = await self._documents.accept(acceptance, at=self._clock.now())
+        taken = await self._documents.accept(acceptance, at=now)
         if not isinstance(taken, Taken):
             await self._discard_inline(submission)
             error = _reused(taken, submission, document)
@@ -291,7 +305,11 @@ def _unknown(path: str, code: str) -> FieldViolation:
     )
 
 
-def _reused(found: RequestReused | DocumentReused, submission: Submission, document: Document) -> GatewayError:
+def _reused(
+    found: RequestReused | DocumentReused | DocumentRemoved, submission: Submission, document: Document
+) -> GatewayError:
+    if isinstance(found, DocumentRemoved):
+        return GatewayError(ErrorCode.DOCUMENT_REMOVED, document_id=found.document_id)
     if isinstance(found, RequestReused):
         return GatewayError(ErrorCode.REQUEST_ID_REUSED, request_id=submission.request_id)
     return GatewayError(ErrorCode.DOCUMENT_ID_REUSED, document_id=document.document_id)

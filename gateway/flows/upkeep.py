@@ -53,7 +53,7 @@ class Upkeep:
     async def measure(self) -> None:
         """Set the gauges of outbox and inbox."""
         now = self._clock.now()
-        show(await self._outbox.depth(at=now), self._metrics, now=now)
+        show(await self._outbox.depth(at=now, near=self._policy.deadline_near), self._metrics, now=now)
 
     async def sweep(self) -> int:
         """Remove objects whose last reference ended a while ago, rows first; how many."""
@@ -101,6 +101,8 @@ def show(depth: QueueDepth, metrics: Metrics, *, now: datetime) -> None:
             metrics.queue_depth.labels(state).set(depth.outbox.get(state, 0))
     overdue = (now - depth.oldest_due).total_seconds() if depth.oldest_due else 0.0
     metrics.oldest_due.set(max(overdue, 0.0))
+    metrics.deadline_near.set(depth.deadline_near)
+    metrics.deadline_missed.set(depth.deadline_missed)
     metrics.inbox_waiting.set(depth.inbox_waiting)
     metrics.inbox_unclaimed.set(depth.inbox_unclaimed)
     metrics.quarantine_depth.set(depth.quarantined)

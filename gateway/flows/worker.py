@@ -1,4 +1,4 @@
-"""The loop around the outbox: lease, run, renew, drain. Knows nothing of documents."""
+"""The loop around one route of the outbox: lease, run, renew, drain. Knows nothing of documents."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,22 +7,27 @@ from typing import Literal
 import structlog
 
 from gateway.domain.ids import MessageId
-from gateway.flows.config import OutboundPolicy
+from gateway.flows.breaker import Breaker
+from gateway.flows.config import AccountPolicy, OutboundPolicy
+from gateway.flows.fairness import by_waiting
 from gateway.ports import Clock, LeasedMessage, OutboxQueue, Wakeups
 
 _log = structlog.get_logger()
 
 
 class Worker:
-    """Runs `deliver` on due messages, `policy.concurrency` at a time; one that breaks never stops the others.
+    """Runs `deliver` on due messages of one account, `policy.concurrency` at a time, while the breaker lets it.
 
-    `owner` names this process in leases.
+    Attempts run side by side, so a slow one keeps one place and no more; one that breaks stops no other. `owner` names
+    this process in leases.
     """
 
     def __init__(
         self,
         *,
         owner: str,
+        account: AccountPolicy,
+        breaker: Breaker,
         outbox: OutboxQueue,
         deliver: Callable[[LeasedMessage], Awaitable[None]],
         policy: OutboundPolicy,
@@ -30,6 +35,8 @@ class Worker:
         wakeups: Wakeups,
     ) -> None:
         self._owner = owner
+        self._account = account
+        self._breaker = breaker
         self._outbox = outbox
         self._deliver = deliver
         self._policy = policy
@@ -37,6 +44,8 @@ class Worker:
         self._wakeups = wakeups
         self._stopping = asyncio.Event()
         self._running: dict[MessageId, asyncio.Task[None]] = {}
+        self._given = 0
+        """Places given so far."""
 
     def stop(self) -> None:
         """Take nothing more; `run` returns once what is running has ended or its grace is over."""
@@ -57,27 +66,45 @@ class Worker:
         # Waiting begins before looking: a hint given in between is not missed.
         hint = asyncio.ensure_future(self._wakeups.wait("outbox", at_most=self._policy.poll_interval))
         try:
-            free = self._policy.concurrency - len(self._running)
-            leased = await self._lease(free) if free else ()
-            for message in leased:
-                self._start(message)
-            if free and len(leased) == free:
+            await asyncio.sleep(0)  # lets the hint begin to wait
+            await self._breaker.catch_up()
+            places = self._breaker.places(self._policy.concurrency - len(self._running))
+            if places and await self._fill(places) == places:
                 return
-            for_room = self._running.values() if len(self._running) >= self._policy.concurrency else ()
+            for_room = () if places else self._running.values()
             await asyncio.wait({hint, stopped, *for_room}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             hint.cancel()
 
-    async def _lease(self, free: int) -> tuple[LeasedMessage, ...]:
+    async def _fill(self, places: int) -> int:
+        """Start attempts in free places; how many."""
+        found = await self._take(by_waiting(self._given, places), longest_waiting=True)
+        found += await self._take(places - found, longest_waiting=False)
+        self._given += found
+        return found
+
+    async def _take(self, limit: int, *, longest_waiting: bool) -> int:
+        if not limit:
+            return 0
         try:
-            return await self._outbox.lease(
-                self._owner, limit=free, lease_for=self._policy.lease_for, at=self._clock.now()
+            leased = await self._outbox.lease(
+                self._owner,
+                route=self._account.name,
+                limit=limit,
+                lease_for=self._policy.lease_for,
+                at=self._clock.now(),
+                longest_waiting=longest_waiting,
+                cap=self._account.max_in_flight,
             )
         except Exception:  # noqa: BLE001 - a store that fails now may work at the next look
             _log.exception("lease.broke")
-            return ()
+            return 0
+        for message in leased:
+            self._start(message)
+        return len(leased)
 
     def _start(self, message: LeasedMessage) -> None:
+        self._breaker.began(message.id)
         task = asyncio.create_task(self._attempt(message), name=f"message-{message.id}")
         self._running[message.id] = task
         task.add_done_callback(lambda _: self._running.pop(message.id, None))
@@ -86,10 +113,11 @@ class Worker:
         renewing = asyncio.create_task(self._keep(message))
         try:
             await self._deliver(message)
-        except Exception:  # noqa: BLE001 - one broken message stops no other; its lease runs out and it comes again
-            _log.exception("message.broke", message_id=message.id)
+        except Exception:  # noqa: BLE001 - its end could not be written: its lease runs out, and the next one asks
+            _log.exception("attempt.not_settled", message_id=message.id)
         finally:
             renewing.cancel()
+            self._breaker.ended(message.id)
 
     async def _keep(self, message: LeasedMessage) -> None:
         pause = self._policy.lease_for.total_seconds() / 3

@@ -36,6 +36,18 @@ class Metrics:
             ["route", "outcome"],
             registry=registry,
         )
+        self.divided = Counter(
+            "lgsp_messages_divided",
+            "Packets for several recipients refused because of one, and put back as two halves",
+            ["route"],
+            registry=registry,
+        )
+        self.circuit = Gauge(
+            "lgsp_axis_circuit",
+            "Circuit of an axis: 0 closed, all is well; 1 half-open, one probe at a time; 2 open, left alone",
+            ["account"],
+            registry=registry,
+        )
         self.failed = Counter(
             "lgsp_messages_failed",
             "Messages that ended failed or held",
@@ -77,6 +89,16 @@ class Metrics:
             "How long the longest overdue message has been due; 0 when none is",
             registry=registry,
         )
+        self.deadline_near = Gauge(
+            "lgsp_deadline_near",
+            "Document messages not sent whose legal deadline is near (delivery.deadline_warning_hours)",
+            registry=registry,
+        )
+        self.deadline_missed = Gauge(
+            "lgsp_deadline_missed",
+            "Document messages not sent whose legal deadline has passed; urgent ones count from their acceptance",
+            registry=registry,
+        )
         self.inbox_waiting = Gauge(
             "lgsp_inbox_waiting",
             "Received documents not yet acknowledged or refused",
@@ -90,6 +112,46 @@ class Metrics:
         self.quarantine_depth = Gauge(
             "lgsp_quarantine_packets",
             "Packets waiting for an operator",
+            registry=registry,
+        )
+        self.storage_free = Gauge(
+            "lgsp_storage_free_bytes",
+            "Bytes free on the disk of a place: blobs, store",
+            ["place"],
+            registry=registry,
+        )
+        self.storage_kept = Gauge(
+            "lgsp_storage_kept_bytes",
+            "Bytes of stored attachments and packets, counted every 5 minutes",
+            registry=registry,
+        )
+        self.storage_full = Gauge(
+            "lgsp_storage_full",
+            "1 while new documents are put off for want of room, in both directions",
+            registry=registry,
+        )
+        self.storage_refused = Counter(
+            "lgsp_storage_refused",
+            "Uploads, submissions and downloads from the axis put off, by what there is too little of: disk, quota",
+            ["shortage"],
+            registry=registry,
+        )
+        self.discrepancies = Gauge(
+            "lgsp_discrepancies",
+            "What an axis's lists and our records say differently and an operator should look at, by kind",
+            ["account", "kind"],
+            registry=registry,
+        )
+        self.repaired = Counter(
+            "lgsp_discrepancies_repaired",
+            "Differences from an axis's lists that reconciliation repaired, by kind",
+            ["account", "kind"],
+            registry=registry,
+        )
+        self.removed = Counter(
+            "lgsp_removed",
+            "Things that retention took away; kind is sent, received, items, statuses or events",
+            ["kind"],
             registry=registry,
         )
         self.rpc_seconds = Histogram(

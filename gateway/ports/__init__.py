@@ -5,6 +5,7 @@ at construction. Reading order: `content` and `axis` (the way of the bytes), `ag
 store), then `usecases` (what rpc calls).
 """
 
+from gateway.ports.admission import Admission
 from gateway.ports.agencies import Directory
 from gateway.ports.axis import Axis, DirectoryListing, Fetched, Waiting
 from gateway.ports.claims import Claims
@@ -25,11 +26,26 @@ from gateway.ports.inbound import (
     Stored,
     Wakeups,
 )
+from gateway.ports.operations import (
+    AttemptLine,
+    AuditEntry,
+    Done,
+    MessageFacts,
+    MessageFilter,
+    MessageLine,
+    NotDone,
+    Operations,
+    Problem,
+    RecipientLine,
+    WaitingLine,
+)
 from gateway.ports.outbound import (
     Acceptance,
     BlobIndex,
     DeliveryView,
     DocumentFilter,
+    DocumentPage,
+    DocumentRemoved,
     DocumentReused,
     Documents,
     LeasedMessage,
@@ -42,11 +58,23 @@ from gateway.ports.outbound import (
     Taken,
     Upload,
 )
+from gateway.ports.reconciliation import (
+    Discrepancies,
+    Discrepancy,
+    Reconciliation,
+    SentHere,
+    SentMark,
+    Unproven,
+)
+from gateway.ports.retention import Kept, Mark, Removable, Retention, Share
 from gateway.ports.usecases import Inbox, Submission, SubmissionResult, Submissions
 
 __all__ = [
     "Acceptance",
+    "Admission",
     "Arrival",
+    "AttemptLine",
+    "AuditEntry",
     "Axis",
     "BlobIndex",
     "BlobWriter",
@@ -57,26 +85,46 @@ __all__ = [
     "DeliveryView",
     "Directory",
     "DirectoryListing",
+    "Discrepancies",
+    "Discrepancy",
     "DocumentFilter",
+    "DocumentPage",
+    "DocumentRemoved",
     "DocumentReused",
     "Documents",
+    "Done",
     "EventLog",
     "EventPage",
     "Fetched",
     "InboundItems",
     "Inbox",
     "ItemRecord",
+    "Kept",
     "LeasedMessage",
     "LogHead",
+    "Mark",
+    "MessageFacts",
+    "MessageFilter",
+    "MessageLine",
+    "NotDone",
+    "Operations",
     "Original",
     "OutboxQueue",
     "PageKey",
+    "Problem",
     "QueueDepth",
     "ReceivedEntry",
     "Receptions",
+    "RecipientLine",
+    "Reconciliation",
+    "Removable",
     "RequestReused",
+    "Retention",
     "SentDocument",
+    "SentHere",
+    "SentMark",
     "Settlement",
+    "Share",
     "SignatureCheck",
     "StatusPlaced",
     "StatusUnplaced",
@@ -86,7 +134,9 @@ __all__ = [
     "Submissions",
     "Taken",
     "Translator",
+    "Unproven",
     "Upload",
     "Waiting",
+    "WaitingLine",
     "Wakeups",
 ]

@@ -57,3 +57,7 @@ class Directory(Protocol):
     @abstractmethod
     async def served(self, agencies: Collection[AgencyId]) -> Mapping[AgencyId, VendorId]:
         """Who receives for each of these agencies; agencies that no vendor serves are left out."""
+
+    @abstractmethod
+    async def loaded(self) -> bool:
+        """True once agencies are known and the mandates over them were set: before, every call would be refused."""

@@ -3,12 +3,14 @@
 from abc import abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.agency import DirectoryRow
 from gateway.domain.ids import AccountName, AxisDocId
-from gateway.domain.outcome import Finding, Outcome, Rejected, SentQuery, Unavailable
+from gateway.domain.outcome import CannotTell, Finding, Outcome, Rejected, SentQuery, Unavailable
 from gateway.domain.packet import AxisItem, PacketKind, Sealed, StoredObject
+from gateway.domain.sentlist import SentEntries
 from gateway.ports.content import BlobWriter
 
 
@@ -55,6 +57,18 @@ class Axis(Protocol):
     @abstractmethod
     async def waiting(self, kind: PacketKind) -> Waiting | Unavailable:
         """What is not yet acknowledged."""
+
+    @abstractmethod
+    async def acknowledged(self, kind: PacketKind, *, since: datetime) -> Waiting | Unavailable:
+        """What is acknowledged as done and came since then, as far as the axis lists it; items not yet so are none."""
+
+    @abstractmethod
+    async def sent_list(self) -> SentEntries | CannotTell:
+        """All document packets that this system sent, the whole list; CannotTell, not passing, where there is none."""
+
+    @abstractmethod
+    async def sent_packet(self, axis_doc_id: AxisDocId) -> SentEntries | CannotTell:
+        """What the axis lists of one document packet; no entry = it does not list it."""
 
     @abstractmethod
     async def fetch(self, item: AxisItem, writer: BlobWriter) -> Fetched | Rejected | Unavailable:

@@ -90,6 +90,8 @@ class ItemRecord:
     received: Received
     """`raw` is the packet until the item is STORED; of a packet that was split it is the skeleton alone."""
     state: ItemState
+    whole: bool
+    """False once the packet is kept as parts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,10 @@ class InboundItems(Protocol):
 
     @abstractmethod
     async def states(self, account: AccountName, ids: Collection[AxisDocId]) -> Mapping[AxisDocId, ItemState]:
-        """How far these items have come in before; unknown ones are left out."""
+        """How far these items have come in before; unknown ones are left out.
+
+        One that retention removed since counts as settled.
+        """
 
     @abstractmethod
     async def record(self, received: Received, *, at: datetime) -> tuple[ObjectKey, ...]:

@@ -56,6 +56,10 @@ class BlobIndex(Protocol):
     async def known(self, keys: Collection[ObjectKey]) -> frozenset[ObjectKey]:
         """Those of the keys that rows refer to."""
 
+    @abstractmethod
+    async def kept_bytes(self) -> int:
+        """Bytes of all objects. Costs grow with their number: for now and then, not for every request."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryView:
@@ -122,6 +126,13 @@ class DocumentReused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRemoved:
+    """The very document, or the request, was taken before; retention has removed it since."""
+
+    document_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentFilter:
     """What to list."""
 
@@ -143,21 +154,34 @@ class PageKey:
     uid: DocumentUid
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentPage:
+    """Some of the documents wanted."""
+
+    documents: tuple[SentDocument, ...]
+    """Possibly fewer than asked for, none even, though there are more: each page is searched for a bounded time."""
+    after: PageKey | None
+    """Where the next page begins; None: there is none."""
+
+
 class Documents(Protocol):
     """The sent documents, as rpc and submission see them."""
 
     @abstractmethod
     async def repetition(
         self, vendor: VendorId, request_id: str, request_digest: Digest
-    ) -> Taken | RequestReused | None:
+    ) -> Taken | RequestReused | DocumentRemoved | None:
         """What an earlier use of the request id became; None if there was none."""
 
     @abstractmethod
-    async def accept(self, acceptance: Acceptance, *, at: datetime) -> Taken | RequestReused | DocumentReused:
+    async def accept(
+        self, acceptance: Acceptance, *, at: datetime
+    ) -> Taken | RequestReused | DocumentReused | DocumentRemoved:
         """Make a document, its deliveries, messages, first events and blob references durable at once.
 
         Race-free: of two concurrent calls with one request id, or one sender and document id, one finds the other's.
-        A document that failed for every recipient no longer holds its document id.
+        A document that failed for every recipient no longer holds its document id. One that retention removed still
+        holds it, and its request ids.
         """
 
     @abstractmethod
@@ -165,8 +189,8 @@ class Documents(Protocol):
         """One document with its deliveries."""
 
     @abstractmethod
-    async def list(self, wanted: DocumentFilter, *, after: PageKey | None, limit: int) -> tuple[SentDocument, ...]:
-        """Documents, newest first."""
+    async def list(self, wanted: DocumentFilter, *, after: PageKey | None, limit: int) -> DocumentPage:
+        """A page of up to `limit` documents, newest first."""
 
     @abstractmethod
     async def attachment(self, uid: DocumentUid, index: int) -> StoredObject | None:
@@ -199,6 +223,8 @@ class LeasedMessage:
     """For a status packet."""
     deadline_at: datetime | None = None
     """When the law wants the document sent."""
+    interruptions: int = 0
+    """Leases in a row, this one's predecessor the last, that ran out while nobody ended the attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

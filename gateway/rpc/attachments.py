@@ -9,7 +9,7 @@ from gateway.domain.ids import Digest, DocumentUid, ReceptionId, VendorId
 from gateway.domain.packet import StoredObject
 from gateway.pb.lgsp.gateway.v1 import document_service_pb2 as pb
 from gateway.pb.lgsp.gateway.v1 import inbox_service_pb2
-from gateway.ports import BlobIndex, Blobs, Clock, Directory, Documents, Receptions
+from gateway.ports import Admission, BlobIndex, Blobs, Clock, Directory, Documents, Receptions
 from gateway.rpc.config import CHUNK_LIMIT, RpcConfig
 from gateway.rpc.convert.form import Form
 from gateway.rpc.convert.outgoing import timestamp
@@ -28,12 +28,20 @@ class Uploads:
     """Takes files over chunk by chunk; memory does not grow with the file."""
 
     def __init__(
-        self, *, config: RpcConfig, callers: Callers, blobs: Blobs, blob_index: BlobIndex, clock: Clock
+        self,
+        *,
+        config: RpcConfig,
+        callers: Callers,
+        blobs: Blobs,
+        blob_index: BlobIndex,
+        admission: Admission,
+        clock: Clock,
     ) -> None:
         self._config = config
         self._callers = callers
         self._blobs = blobs
         self._blob_index = blob_index
+        self._admission = admission
         self._clock = clock
 
     async def receive(
@@ -42,17 +50,18 @@ class Uploads:
         """Store one file. Answers after it is durable.
 
         Raises GatewayError UPLOAD_MALFORMED, INVALID_FIELD, AGENCY_NOT_PERMITTED, ATTACHMENT_TOO_LARGE, SIZE_MISMATCH,
-        DIGEST_MISMATCH.
+        DIGEST_MISMATCH; STORAGE_FULL before the first byte is taken.
         """
         first = await self._next(requests)
         if first is None or first.WhichOneof("payload") != "metadata":
             raise _malformed("metadata must come first")
         announced = self._announcement(first.metadata)
         vendor, _ = await self._callers.acting(context, first.metadata.agency)
-        stored = await self._store(requests, announced)
-        upload = await self._blob_index.register_upload(
-            vendor, stored, expires_at=self._clock.now() + self._config.upload_expiry
-        )
+        async with self._admission.admitted(announced.size):
+            stored = await self._store(requests, announced)
+            upload = await self._blob_index.register_upload(
+                vendor, stored, expires_at=self._clock.now() + self._config.upload_expiry
+            )
         if upload.stored.key != stored.key:
             await self._blobs.discard([stored.key])
         return pb.UploadAttachmentResponse(

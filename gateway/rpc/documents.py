@@ -8,7 +8,17 @@ from gateway.domain.lifecycle import DeliveryState
 from gateway.domain.packet import StoredObject
 from gateway.pb.lgsp.gateway.v1 import document_pb2, document_service_pb2_grpc
 from gateway.pb.lgsp.gateway.v1 import document_service_pb2 as pb
-from gateway.ports import Blobs, Directory, DocumentFilter, Documents, PageKey, SentDocument, Submission, Submissions
+from gateway.ports import (
+    Admission,
+    Blobs,
+    Directory,
+    DocumentFilter,
+    DocumentPage,
+    Documents,
+    PageKey,
+    Submission,
+    Submissions,
+)
 from gateway.rpc.attachments import Uploads
 from gateway.rpc.config import ANSWER_TARGET
 from gateway.rpc.convert.form import Form
@@ -35,6 +45,7 @@ class DocumentService(document_service_pb2_grpc.DocumentServiceServicer):
         submissions: Submissions,
         documents: Documents,
         blobs: Blobs,
+        admission: Admission,
         uploads: Uploads,
         streams: EventStreams,
     ) -> None:
@@ -43,6 +54,7 @@ class DocumentService(document_service_pb2_grpc.DocumentServiceServicer):
         self._submissions = submissions
         self._documents = documents
         self._blobs = blobs
+        self._admission = admission
         self._uploads = uploads
         self._streams = streams
 
@@ -117,8 +129,8 @@ class DocumentService(document_service_pb2_grpc.DocumentServiceServicer):
             accepted_from=accepted_from,
             accepted_before=accepted_before,
         )
-        found = await self._documents.list(wanted, after=after, limit=limit + 1)
-        return _page(found, limit, bound_to)
+        found = await self._documents.list(wanted, after=after, limit=limit)
+        return _page(found, bound_to)
 
     def WatchEvents(  # noqa: N802 - named by the contract
         self, request: pb.WatchEventsRequest, context: Context
@@ -137,23 +149,29 @@ class DocumentService(document_service_pb2_grpc.DocumentServiceServicer):
     async def _stored(self, inline: Mapping[Digest, bytes]) -> Mapping[Digest, StoredObject]:
         """Small files that came inside the request; should a later step fail, the sweep finds them."""
         objects: dict[Digest, StoredObject] = {}
-        for digest, content in inline.items():
-            async with self._blobs.writer(limit=len(content)) as writer:
-                await writer.write(content)
-                objects[digest] = await writer.finish()
+        if not inline:
+            return objects
+        async with self._admission.admitted(sum(len(content) for content in inline.values())):
+            for digest, content in inline.items():
+                async with self._blobs.writer(limit=len(content)) as writer:
+                    await writer.write(content)
+                    objects[digest] = await writer.finish()
         return objects
 
 
-def _page(found: tuple[SentDocument, ...], limit: int, bound_to: str) -> pb.ListDocumentsResponse:
-    """As many documents as the page may have, by number and by bytes, at least one."""
+def _page(found: DocumentPage, bound_to: str) -> pb.ListDocumentsResponse:
+    """As many of the documents found as fit into an answer, at least one."""
     page = pb.ListDocumentsResponse()
     size = 0
-    for i, sent in enumerate(found):
+    after = found.after
+    for i, sent in enumerate(found.documents):
         message = sent_document_out(sent)
         size += message.ByteSize()
-        if i == limit or (i > 0 and size > ANSWER_TARGET):
-            last = found[i - 1]
-            page.next_page_token = document_page_token(PageKey(accepted_at=last.accepted_at, uid=last.uid), bound_to)
+        if i > 0 and size > ANSWER_TARGET:
+            last = found.documents[i - 1]
+            after = PageKey(accepted_at=last.accepted_at, uid=last.uid)
             break
         page.documents.append(message)
+    if after is not None:
+        page.next_page_token = document_page_token(after, bound_to)
     return page

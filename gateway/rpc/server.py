@@ -18,6 +18,7 @@ from gateway.pb.lgsp.gateway.v1 import (
     inbox_service_pb2_grpc,
 )
 from gateway.ports import (
+    Admission,
     BlobIndex,
     Blobs,
     Clock,
@@ -75,6 +76,7 @@ class RpcServer:
         events: EventLog,
         blobs: Blobs,
         blob_index: BlobIndex,
+        admission: Admission,
         wakeups: Wakeups,
         vendors: Sequence[VendorSystem],
         clock: Clock,
@@ -90,7 +92,15 @@ class RpcServer:
             submissions=submissions,
             documents=documents,
             blobs=blobs,
-            uploads=Uploads(config=config, callers=callers, blobs=blobs, blob_index=blob_index, clock=clock),
+            admission=admission,
+            uploads=Uploads(
+                config=config,
+                callers=callers,
+                blobs=blobs,
+                blob_index=blob_index,
+                admission=admission,
+                clock=clock,
+            ),
             streams=EventStreams(callers=callers, events=events, pauses=self._pauses),
         )
         self._inbox = InboxService(

@@ -13,6 +13,7 @@ from typing import Any
 
 from gateway.sandbox.codes import AxisCode, Refusal
 from gateway.sandbox.directory import Agency, Directory, find_roots
+from gateway.sandbox.faults import Fault, Faults
 from gateway.sandbox.journal import Journal
 from gateway.sandbox.packet import PacketSummary
 
@@ -93,12 +94,14 @@ class Axis:
         directory: Directory,
         journal: Journal,
         items_per: ItemsPer,
+        faults: Faults,
         new_id: Callable[[], uuid.UUID] = uuid.uuid4,
     ) -> None:
         self._systems = {system.id: system for system in systems}
         self._directory = directory
         self._journal = journal
         self._items_per = items_per
+        self._faults = faults
         self._new_id = new_id
         self._roots = {name: [*find_roots(name, directory)] for name in self._systems}
         self._items: dict[str, Item] = {}
@@ -139,23 +142,11 @@ class Axis:
         for code in (*summary.to_codes, *receivers):
             if refusal := self._refuse_receiver(code):
                 return refusal
-        doc_id = self._new_id().hex[:24]
-        facts = {
-            "docId": doc_id,
-            "system": system_id,
-            "messagetype": summary.message_type,
-            "from": submission.sender,
-            "to": list(receivers),
-            "documentId": summary.document_id,
-            "subject": summary.subject,
-            "notation": summary.notation,
-            "statusCode": summary.status_code,
-            "sha256": submission.sha256,
-            "size": submission.size,
-            "packet": submission.packet,
-            "items": self._plan_items(receivers),
-        }
-        self._record("accepted", facts)
+        doc_id = self._record_accepted(
+            submission, receivers, lost=_is_document(summary) and self._faults.take(Fault.LOSE)
+        )
+        if _is_document(summary) and self._faults.take(Fault.DOUBLE):
+            self._record_accepted(submission, receivers, lost=False)
         return doc_id
 
     def list_received(self, system_id: str, message_type: str) -> list[Item]:
@@ -229,6 +220,27 @@ class Axis:
             return _refuse_sender(code, system_id)
         self._record("closed", {"system": system_id, "code": code})
         return None
+
+    def _record_accepted(self, submission: Submission, receivers: Sequence[str], *, lost: bool) -> str:
+        summary, doc_id = submission.summary, self._new_id().hex[:24]
+        items = self._plan_items(receivers)
+        facts = {
+            "docId": doc_id,
+            "system": submission.system_id,
+            "messagetype": summary.message_type,
+            "from": submission.sender,
+            "to": list(receivers),
+            "documentId": summary.document_id,
+            "subject": summary.subject,
+            "notation": summary.notation,
+            "statusCode": summary.status_code,
+            "sha256": submission.sha256,
+            "size": submission.size,
+            "packet": submission.packet,
+            "items": [{**item, "system": ""} for item in items] if lost else items,
+        }
+        self._record("accepted", facts)
+        return doc_id
 
     def _record(self, event: str, facts: Mapping[str, Any]) -> None:
         self._apply(self._journal.append(event, facts))
@@ -315,6 +327,10 @@ class Axis:
         if agency.closed:
             return _refuse(AxisCode.RECEIVER_LOCKED, f"Don vi nhan {code} da bi khoa")
         return None
+
+
+def _is_document(summary: PacketSummary) -> bool:
+    return summary.message_type == "edoc"
 
 
 def _refuse(code: AxisCode, sentence: str) -> Refusal:

@@ -17,8 +17,18 @@ class Fault(StrEnum):
     # the same with HTTP 502
     ANSWER_LOST = "answer-lost"
     # sendEdoc is carried out, then the connection is cut without an answer
+    HALF_ANSWER = "half-answer"
+    # the work is done, then the answer breaks off in the middle
+    RESET = "reset"
+    # the connection is reset (TCP RST) before the body is read; nothing is done
+    RESET_AFTER = "reset-after"
+    # the work is done, then the connection is reset instead of an answer
     NO_SENT_LIST = "no-sent-list"
     # getSentEdocList refuses an empty docId
+    LOSE = "lose"
+    # sabotage: the next document is accepted and listed as sent, but reaches no mailbox
+    DOUBLE = "double"
+    # sabotage: the next document is accepted twice, under two DocIds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

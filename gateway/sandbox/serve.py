@@ -110,15 +110,16 @@ async def running(options: SandboxOptions) -> AsyncIterator[Running]:
         data.mkdir(parents=True, exist_ok=True)
         journal = Journal(data, now=_now)
         stack.callback(journal.close)
+        faults = Faults()
+        for wish in options.faults:
+            faults.switch_on(wish)
         axis = Axis(
             systems=options.systems,
             directory=seed_directory(),
             journal=journal,
             items_per=options.items_per,
+            faults=faults,
         )
-        faults = Faults()
-        for wish in options.faults:
-            faults.switch_on(wish)
         rewrite_as = HUB_CODE if options.rewrite else None
         face = RestFace(axis=axis, spool=Spool(data), faults=faults, now=_now, rewrite_as=rewrite_as)
         app = make_axis_app(face, slow_seconds=options.slow_seconds)

@@ -2,15 +2,13 @@
 
 import asyncio
 import json
-from typing import Final
 
 from aiohttp import web
 
+from gateway.sandbox import spoiling
 from gateway.sandbox.core import Axis
 from gateway.sandbox.faults import Fault, Faults, Wish, read_wish
 from gateway.sandbox.rest import RestFace
-
-_PAGE: Final = "<!DOCTYPE html><html><head><title>Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 
 
 def make_axis_app(face: RestFace, *, slow_seconds: float) -> web.Application:
@@ -18,22 +16,19 @@ def make_axis_app(face: RestFace, *, slow_seconds: float) -> web.Application:
     faults = face.faults
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        if faults.take(Fault.DOWN):
-            return _cut(request)
-        for fault, status in ((Fault.HTML, 200), (Fault.HTML_502, 502)):
-            if faults.take(fault):
-                return web.Response(text=_PAGE, content_type="text/html", status=status)
-        response = await face.answer(request)
-        if request.path.endswith("/sendEdoc") and faults.take(Fault.ANSWER_LOST):
-            return _cut(request)
-        return response
+        spoiled = spoiling.before_the_work(request, faults)
+        if spoiled is not None:
+            return spoiled
+        return await spoiling.after_the_work(request, await face.answer(request), faults)
 
     async def invite_body(request: web.Request) -> None:
         # An axis that is down does not answer "Expect: 100-continue" either.
-        if not faults.is_on(Fault.DOWN) and request.transport is not None:
+        cut = faults.is_on(Fault.DOWN) or faults.is_on(Fault.RESET)
+        if not cut and request.transport is not None:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    async def delay(request: web.Request, _response: web.StreamResponse) -> None:
+    async def delay(request: web.Request, response: web.StreamResponse) -> None:
+        spoiling.break_off_stream(request, response)
         gone = request.transport is None or request.transport.is_closing()
         if not gone and faults.take(Fault.SLOW):
             await asyncio.sleep(slow_seconds)
@@ -85,10 +80,3 @@ def _read_body(text: str) -> Wish | None:
         return None
     count = wish.get("count")
     return read_wish(wish["name"] if count is None else f"{wish['name']}:{count}")
-
-
-def _cut(request: web.Request) -> web.Response:
-    """Close the connection without a word; the answer given back to aiohttp goes nowhere."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()

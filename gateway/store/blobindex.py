@@ -113,6 +113,14 @@ class SqlBlobIndex(BlobIndex):
 
         return await self._database.read(work)
 
+    async def kept_bytes(self) -> int:
+        """See BlobIndex."""
+
+        async def work(conn: AsyncConnection) -> int:
+            return int((await conn.execute(sa.select(sa.func.coalesce(sa.func.sum(blobs.c.size), 0)))).scalar_one())
+
+        return await self._database.read(work)
+
 
 async def register(conn: AsyncConnection, objects: Collection[StoredObject]) -> tuple[ObjectKey, ...]:
     """Make rows for objects whose digest has none; the caller refers to them in the same transaction.

@@ -16,13 +16,15 @@ from gateway.store import directorydiff as diff
 from gateway.store import rows
 from gateway.store.engine import Database
 from gateway.store.keys import search_key
-from gateway.store.statements import batches
-from gateway.store.tables import agencies, agency_aliases, mandates
+from gateway.store.statements import batches, upsert
+from gateway.store.tables import agencies, agency_aliases, mandates, meta
 
 DEPTH = 32
 """Parent links followed before the directory is taken to be looped."""
 STEP = 500
 """Rows read at once, and agencies changed per transaction: a whole directory lands without holding up others."""
+_MANDATES_SET = "mandates_set"
+"""Name in `meta`: mandates were computed over a directory once."""
 
 _parent = agencies.alias("parent")
 _AGENCY = (
@@ -128,6 +130,8 @@ class SqlDirectory(Directory):
                 await conn.execute(
                     sa.insert(mandates), [{"vendor": v, "agency": a, "serves": serves} for v, a, serves in batch]
                 )
+            # Mandates may be none at all, so that their table cannot tell whether they were set.
+            await conn.execute(upsert(meta).values(name=_MANDATES_SET, value="").on_conflict_do_nothing())
 
         async with self._database.alone("directory"):
             await self._database.write(work)
@@ -136,6 +140,15 @@ class SqlDirectory(Directory):
         """See Directory."""
         whole = await self._whole()
         return await asyncio.to_thread(_lineages, whole)
+
+    async def loaded(self) -> bool:
+        """See Directory."""
+        some = sa.select(sa.exists().where(agencies.c.active), sa.exists().where(meta.c.name == _MANDATES_SET))
+
+        async def work(conn: AsyncConnection) -> bool:
+            return all((await conn.execute(some)).one())
+
+        return await self._database.read(work)
 
     async def may_act(self, vendor: VendorId, agency: AgencyId) -> bool:
         """See Directory."""

@@ -17,6 +17,8 @@ from gateway.ports.outbound import (
     Acceptance,
     DeliveryView,
     DocumentFilter,
+    DocumentPage,
+    DocumentRemoved,
     DocumentReused,
     Documents,
     PageKey,
@@ -24,15 +26,13 @@ from gateway.ports.outbound import (
     SentDocument,
     Taken,
 )
-from gateway.store import contents, eventlog, rows
+from gateway.store import contents, eventlog, listing, removals, rows
 from gateway.store.blobindex import redundant, register
 from gateway.store.engine import Database
 from gateway.store.keys import document_key
 from gateway.store.messages import NewMessage, document_order, enqueue
-from gateway.store.statements import batches, subtree, upsert
+from gateway.store.statements import batches, upsert
 from gateway.store.tables import attachments, deliveries, documents, requests
-
-_DOCUMENT = sa.select(documents.c.uid, documents.c.agency, documents.c.header, documents.c.accepted_at)
 
 
 class SqlDocuments(Documents):
@@ -43,11 +43,13 @@ class SqlDocuments(Documents):
 
     async def repetition(
         self, vendor: VendorId, request_id: str, request_digest: Digest
-    ) -> Taken | RequestReused | None:
+    ) -> Taken | RequestReused | DocumentRemoved | None:
         """See Documents."""
         return await self._database.read(lambda conn: _earlier(conn, vendor, request_id, request_digest, ()))
 
-    async def accept(self, acceptance: Acceptance, *, at: datetime) -> Taken | RequestReused | DocumentReused:
+    async def accept(
+        self, acceptance: Acceptance, *, at: datetime
+    ) -> Taken | RequestReused | DocumentReused | DocumentRemoved:
         """See Documents."""
         return await self._database.write(lambda conn: _accept(conn, acceptance, at))
 
@@ -55,16 +57,9 @@ class SqlDocuments(Documents):
         """See Documents."""
         return await self._database.read(lambda conn: _get(conn, uid))
 
-    async def list(self, wanted: DocumentFilter, *, after: PageKey | None, limit: int) -> tuple[SentDocument, ...]:
+    async def list(self, wanted: DocumentFilter, *, after: PageKey | None, limit: int) -> DocumentPage:
         """See Documents."""
-        page = _listing(wanted, after).limit(limit)
-
-        async def work(conn: AsyncConnection) -> tuple[SentDocument, ...]:
-            found = (await conn.execute(page)).all()
-            content = await contents.read(conn, attachments, [row.uid for row in found])
-            return tuple(rows.sent_of(row, content.get(row.uid, contents.Content()).attachments, ()) for row in found)
-
-        return await self._database.read(work)
+        return await self._database.read(lambda conn: listing.page(conn, wanted, after, limit))
 
     async def attachment(self, uid: DocumentUid, index: int) -> StoredObject | None:
         """See Documents; `index` counts from 0."""
@@ -72,34 +67,9 @@ class SqlDocuments(Documents):
         return await self._database.read(lambda conn: contents.one(conn, attachments, owner, index))
 
 
-def _listing(wanted: DocumentFilter, after: PageKey | None) -> sa.Select[tuple[str, str, str, datetime]]:
-    """Newest first. A subtree is read along the time index: sorting all documents of many agencies costs too much."""
-    page = _DOCUMENT.order_by(documents.c.accepted_at.desc(), documents.c.uid.desc())
-    if wanted.agencies is None:
-        page = page.where((documents.c.agency + "").in_(subtree(wanted.root)))
-    else:
-        page = page.where(documents.c.agency.in_(wanted.agencies))
-    if after is not None:
-        key = sa.tuple_(documents.c.accepted_at, documents.c.uid)
-        ended = sa.literal(after.accepted_at, documents.c.accepted_at.type)  # a tuple does not hand its types on
-        page = page.where(key < sa.tuple_(ended, sa.literal(after.uid)))
-    if wanted.document_id:
-        page = page.where(documents.c.document_id == wanted.document_id)
-    if wanted.accepted_from is not None:
-        page = page.where(documents.c.accepted_at >= wanted.accepted_from)
-    if wanted.accepted_before is not None:
-        page = page.where(documents.c.accepted_at < wanted.accepted_before)
-    of_one = [deliveries.c.document == documents.c.uid]
-    if wanted.state is not None:
-        of_one.append(deliveries.c.state == wanted.state.value)
-    if wanted.recipient is not None:
-        of_one.append(deliveries.c.recipient_key == code_key(wanted.recipient))
-    return page.where(sa.exists().where(*of_one)) if len(of_one) > 1 else page
-
-
 async def _accept(
     conn: AsyncConnection, acceptance: Acceptance, at: datetime
-) -> Taken | RequestReused | DocumentReused:
+) -> Taken | RequestReused | DocumentReused | DocumentRemoved:
     uid = DocumentUid(uuid4().hex)
     claim = upsert(requests).values(
         vendor=acceptance.vendor,
@@ -114,16 +84,24 @@ async def _accept(
         )
         assert earlier is not None
         return earlier
+    # Looked up once its keys are taken: a removal that held them until now has ended.
+    gone = await _removed_request(conn, acceptance.vendor, acceptance.request_id, acceptance.request_digest)
+    if gone is not None:
+        await conn.execute(sa.delete(requests).where(requests.c.document == uid))
+        return gone
     if not await _insert(conn, uid, acceptance, at):
         if not await _supersede(conn, acceptance, at):
             return await _same_document(conn, acceptance)
         assert await _insert(conn, uid, acceptance, at)
+    removed = await _removed_document(conn, acceptance)
+    if removed is not None:
+        await conn.execute(sa.delete(requests).where(requests.c.document == uid))
+        await conn.execute(sa.delete(documents).where(documents.c.uid == uid))
+        return removed
     spare = await register(conn, acceptance.objects)
     await contents.write(conn, attachments, uid, acceptance.document.attachments)
     await _insert_deliveries(conn, uid, acceptance, at)
-    sent = await _get(conn, uid)
-    assert sent is not None
-    return Taken(sent=sent, repeated=False, redundant=spare)
+    return Taken(sent=_accepted(uid, acceptance, at), repeated=False, redundant=spare)
 
 
 async def _earlier(
@@ -132,14 +110,14 @@ async def _earlier(
     request_id: str,
     request_digest: Digest,
     objects: Sequence[StoredObject],
-) -> Taken | RequestReused | None:
+) -> Taken | RequestReused | DocumentRemoved | None:
     """What an earlier use of the request id became; `objects` came with this one."""
     used = sa.select(requests.c.document, requests.c.request_digest)
     row = (
         await conn.execute(used.where(requests.c.vendor == vendor, requests.c.request_id == request_id))
     ).one_or_none()
     if row is None:
-        return None
+        return await _removed_request(conn, vendor, request_id, request_digest)
     if row.request_digest != request_digest:
         return RequestReused()
     sent = await _get(conn, DocumentUid(row.document))
@@ -162,6 +140,7 @@ async def _supersede(conn: AsyncConnection, acceptance: Acceptance, at: datetime
 
     Otherwise a number that the axis refused once, say for an unknown recipient, could never be sent again.
     """
+    await conn.execute(sa.select(documents.c.uid).where(_with_its_id(acceptance)).with_for_update())  # from operators
     alive = sa.exists().where(
         deliveries.c.document == documents.c.uid, deliveries.c.state != DeliveryState.FAILED.value
     )
@@ -169,11 +148,42 @@ async def _supersede(conn: AsyncConnection, acceptance: Acceptance, at: datetime
     return (await conn.execute(free.returning(documents.c.uid))).first() is not None
 
 
-async def _same_document(conn: AsyncConnection, acceptance: Acceptance) -> Taken | DocumentReused:
+async def _removed_request(
+    conn: AsyncConnection, vendor: VendorId, request_id: str, request_digest: Digest
+) -> RequestReused | DocumentRemoved | None:
+    """What became of a request id whose document retention has removed."""
+    request = await removals.find(conn, removals.REQUEST, removals.key(vendor, request_id))
+    if request is None:
+        return None
+    if request["request_digest"] != request_digest:
+        return RequestReused()
+    return DocumentRemoved(document_id=request["document_id"])
+
+
+async def _removed_document(conn: AsyncConnection, acceptance: Acceptance) -> DocumentReused | DocumentRemoved | None:
+    """What became of a document id whose document was sent and has been removed by retention."""
+    document = acceptance.document
+    if document.business_type != BusinessType.NEW:
+        return None
+    key = removals.key(code_key(document.sender.organ_id), document.document_id)
+    identity = await removals.find(conn, removals.SENT_IDENTITY, key)
+    if identity is None:
+        return None
+    if identity["content_digest"] != acceptance.content_digest:
+        return DocumentReused()
+    return DocumentRemoved(document_id=document.document_id)
+
+
+async def _same_document(conn: AsyncConnection, acceptance: Acceptance) -> Taken | DocumentReused | DocumentRemoved:
     """The sender's document id is taken: by the same content, or by another's."""
     first = sa.select(documents.c.uid, documents.c.content_digest).where(_with_its_id(acceptance))
-    row = (await conn.execute(first)).one()
+    row = (await conn.execute(first.with_for_update(read=True, key_share=True))).one_or_none()
     mine = sa.and_(requests.c.vendor == acceptance.vendor, requests.c.request_id == acceptance.request_id)
+    if row is None:  # retention took it away just now
+        await conn.execute(sa.delete(requests).where(mine))
+        removed = await _removed_document(conn, acceptance)
+        assert removed is not None
+        return removed
     if row.content_digest != acceptance.content_digest:
         await conn.execute(sa.delete(requests).where(mine))
         return DocumentReused()
@@ -232,6 +242,7 @@ async def _insert_deliveries(conn: AsyncConnection, uid: DocumentUid, acceptance
             priority=document.other_info.priority,
             document=uid,
             deliveries=chunk,
+            deadline_at=acceptance.deadline_at,
         )
         for lane, chunk in enumerate(batches(ids, acceptance.recipients_per_message))
     ]
@@ -250,8 +261,26 @@ async def _insert_deliveries(conn: AsyncConnection, uid: DocumentUid, acceptance
     await eventlog.append(conn, news, at=at)
 
 
+def _accepted(uid: DocumentUid, acceptance: Acceptance, at: datetime) -> SentDocument:
+    """What a look would find now; looking takes long where recipients are thousands."""
+    views = tuple(
+        DeliveryView(
+            recipient=recipient.organ_id,
+            state=DeliveryState.QUEUED,
+            attempts=0,
+            reason="",
+            last_status="",
+            updated_at=at,
+        )
+        for recipient in acceptance.document.to
+    )
+    return SentDocument(
+        uid=uid, agency=acceptance.agency, document=acceptance.document, accepted_at=at, deliveries=views
+    )
+
+
 async def _get(conn: AsyncConnection, uid: DocumentUid) -> SentDocument | None:
-    row = (await conn.execute(_DOCUMENT.where(documents.c.uid == uid))).one_or_none()
+    row = (await conn.execute(listing.DOCUMENT.where(documents.c.uid == uid))).one_or_none()
     if row is None:
         return None
     content = await contents.read(conn, attachments, [uid])

@@ -1,29 +1,22 @@
 """The database as the store's parts see it: whole transactions, few at a time; its errors are judged in faults.py."""
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.exc import ArgumentError
 
 from gateway.store import postgres, sqlite
-from gateway.store.faults import is_conflict, mapped_errors, unavailable
+from gateway.store.commits import Commits
+from gateway.store.faults import mapped_errors, unavailable
+from gateway.store.transactions import T, Work, transact
 
 WAIT = timedelta(seconds=10)
 """Longest wait for a free connection, and again for another process's lock."""
-REPEATS = 8
-"""Runs of a work that other transactions keep undoing."""
-_PAUSE = timedelta(milliseconds=5)
-"""Times the number of the run, at random: the longest pause before the next."""
-
-T = TypeVar("T")
-Work = Callable[[AsyncConnection], Awaitable[T]]
 Place = Path | sa.URL
 """An SQLite file, or a PostgreSQL database."""
 
@@ -51,8 +44,8 @@ class Database:
     closed. A caller cancelled while its transaction runs stops waiting; the transaction still ends whole and gives its
     connection back. A caller cancelled while waiting for a connection has done nothing.
 
-    A work may run several times, each time on what the others have left, if PostgreSQL undoes it in favour of another
-    transaction: it must change nothing but the database.
+    Works that wait at the same time share a transaction (see commits.py), and a work may run several times, each time
+    on what the others have left, if the database undoes it: it must change nothing but the database.
     """
 
     def __init__(self, place: Place) -> None:
@@ -64,7 +57,7 @@ class Database:
             self._readers = postgres.engine(place, write=False, wait=WAIT)
         kind = sqlite if isinstance(place, Path) else postgres
         self._shared = not isinstance(place, Path)
-        self._write_gate = asyncio.Semaphore(kind.WRITERS)
+        self._commits = Commits(self._writer, committers=kind.WRITERS, most=kind.BATCH)
         self._read_gate = asyncio.Semaphore(kind.READERS)
         self._alone = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
@@ -72,11 +65,16 @@ class Database:
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` with the right to change; returns once its changes are committed and synced."""
-        return await self._run(self._writer, self._write_gate, work)
+        return await self._commits.run(work, patience=WAIT)
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` on one consistent state of the database."""
-        return await self._run(self._readers, self._read_gate, work)
+        try:
+            async with asyncio.timeout(WAIT.total_seconds()):
+                await self._read_gate.acquire()
+        except TimeoutError as error:
+            raise unavailable("no free connection") from error
+        return await asyncio.shield(self._tracked(self._reading(work)))
 
     @asynccontextmanager
     async def alone(self, job: str) -> AsyncIterator[None]:
@@ -85,51 +83,48 @@ class Database:
             if not self._shared:
                 yield
                 return
-            if self._closed:
-                raise unavailable("closed")
-            with mapped_errors():
-                conn = await self._writer.connect()
+            got, release = asyncio.Event(), asyncio.Event()
+            holding = self._tracked(self._hold(job, got, release))
             try:
-                with mapped_errors():
-                    await conn.execute(postgres.NO_LIMIT)
-                    await conn.execute(postgres.ALONE, {"job": job})
+                await _either(got, holding)
                 yield
             finally:
-                await conn.close()
+                release.set()
+                await asyncio.wait({holding})
 
     async def close(self) -> None:
         """Wait for what runs, then close every connection; later calls are refused."""
         self._closed = True
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._commits.close()
+        while self._running:
+            await asyncio.wait(self._running)
         await self._writer.dispose()
         await self._readers.dispose()
 
-    async def _run(self, engine: AsyncEngine, gate: asyncio.Semaphore, work: Work[T]) -> T:
-        try:
-            async with asyncio.timeout(WAIT.total_seconds()):
-                await gate.acquire()
-        except TimeoutError as error:
-            raise unavailable("no free connection") from error
-        task = asyncio.create_task(self._transaction(engine, gate, work))
-        self._running.add(task)
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
-
-    async def _transaction(self, engine: AsyncEngine, gate: asyncio.Semaphore, work: Work[T]) -> T:
+    async def _reading(self, work: Work[T]) -> T:
         try:
             if self._closed:
                 raise unavailable("closed")
-            with mapped_errors():
-                for run in range(1, REPEATS):
-                    try:
-                        return await _once(engine, work)
-                    except DBAPIError as error:
-                        if not is_conflict(error):
-                            raise
-                    await asyncio.sleep(random.random() * run * _PAUSE.total_seconds())  # noqa: S311 - no secret
-                return await _once(engine, work)
+            return await transact(self._readers, work)
         finally:
-            gate.release()
+            self._read_gate.release()
+
+    async def _hold(self, job: str, got: asyncio.Event, release: asyncio.Event) -> None:
+        if self._closed:
+            raise unavailable("closed")
+        with mapped_errors():
+            async with self._writer.connect() as conn:
+                await conn.execute(postgres.NO_LIMIT)
+                await conn.execute(postgres.ALONE, {"job": job})
+                got.set()
+                await release.wait()
+
+    def _tracked(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run what has a connection where no caller's cancellation can reach it: it always gives it back."""
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
@@ -137,6 +132,12 @@ class Database:
             task.exception()  # the caller may be gone; asyncio would report it as never retrieved
 
 
-async def _once(engine: AsyncEngine, work: Work[T]) -> T:
-    async with engine.begin() as conn:
-        return await work(conn)
+async def _either(event: asyncio.Event, task: asyncio.Task[None]) -> None:
+    """Return when the event is set; raise what ended the task before."""
+    waiting = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({waiting, task}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    if task.done():
+        task.result()

@@ -55,6 +55,7 @@ async def append(conn: AsyncConnection, new: Sequence[NewEvent], *, at: datetime
     """Write events, last in a transaction: their counter stays locked, so positions become visible in order."""
     if not new:
         return
+    changes = {change: rows.change_row(change) for change in {each.change for each in new}}  # mostly one for many
     positions = await take_numbers(conn, "events", len(new))
     values = [
         {
@@ -64,7 +65,7 @@ async def append(conn: AsyncConnection, new: Sequence[NewEvent], *, at: datetime
             "resource": each.resource,
             "document_id": each.document_id,
             "recipient_code": each.recipient_code,
-            **rows.change_row(each.change),
+            **changes[each.change],
         }
         for position, each in zip(positions, new, strict=True)
     ]

@@ -21,19 +21,27 @@ _CONFLICTS = {"40001", "40P01"}
 """Serialisation failure and deadlock: the server has rolled back, and the same work may succeed at once."""
 _OUTAGES = ("08", "25006", "25P03", "28", "3D", "40", "53", "55P03", "57", "58", "XX")
 """SQLSTATE beginnings that are the server's state: connection, standby, access, resources, locks, operator, disk."""
+_FULL = "53100"
+"""SQLSTATE of a disk without room."""
 _OUR_SQLITE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE}
 _log = structlog.get_logger()
 
 
 @contextmanager
 def mapped_errors() -> Iterator[None]:
-    """Turn the database's errors into GatewayError STORE_UNAVAILABLE; our own mistakes pass, without row contents."""
+    """Turn the database's errors into GatewayError STORE_UNAVAILABLE, STORAGE_FULL where its disk has no room.
+
+    Our own mistakes pass, without row contents.
+    """
     try:
         yield
     except DBAPIError as error:
         if _is_bug(error):
             _forget_values(error)
             raise
+        if _is_full(error):
+            _log.warning("store.full", reason=str(error.orig))
+            raise GatewayError(ErrorCode.STORAGE_FULL) from error
         raise unavailable(str(error.orig)) from error
     except _CONNECTING as error:
         raise unavailable(str(error) or type(error).__name__) from error
@@ -48,6 +56,11 @@ def unavailable(why: str) -> GatewayError:
     """The error for a database that cannot serve now; why goes to the log alone."""
     _log.warning("store.unavailable", reason=why)
     return GatewayError(ErrorCode.STORE_UNAVAILABLE, retry_after=RETRY_AFTER)
+
+
+def _is_full(error: DBAPIError) -> bool:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", None) == _FULL
 
 
 def _is_bug(error: DBAPIError) -> bool:

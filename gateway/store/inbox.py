@@ -23,7 +23,7 @@ from gateway.ports.inbound import (
     StatusUnplaced,
     Stored,
 )
-from gateway.store import contents, packetparts, placing, rows
+from gateway.store import contents, packetparts, placing, removals, rows
 from gateway.store.blobindex import forget, redundant, register
 from gateway.store.engine import Database
 from gateway.store.keys import document_key
@@ -56,7 +56,9 @@ class SqlInboundItems(InboundItems):
             for batch in batches(set(ids)):
                 held = await conn.execute(columns.where(axis_items.c.axis_doc_id.in_(batch)))
                 found.update((AxisDocId(row.axis_doc_id), ItemState(row.state)) for row in held)
-            return found
+            unknown = {removals.key(account, each): each for each in set(ids) - found.keys()}
+            gone = await removals.known(conn, removals.AXIS_ITEM, unknown)
+            return found | {unknown[key]: ItemState.SETTLED for key in gone}
 
         return await self._database.read(work)
 
@@ -96,6 +98,7 @@ class SqlInboundItems(InboundItems):
             blobs.c.sha256,
             blobs.c.size,
             blobs.c.object_key,
+            axis_items.c.packet_sha256,
         ).join(blobs, blobs.c.sha256 == axis_items.c.raw)
         wanted = columns.where(axis_items.c.account == account, axis_items.c.told_at.is_(None))
         wanted = wanted.order_by(axis_items.c.recorded_at, axis_items.c.axis_doc_id).limit(limit)
@@ -145,12 +148,17 @@ class SqlInboundItems(InboundItems):
         await self._database.write(lambda conn: _quarantine(conn, received, defect))
 
     async def told(self, account: AccountName, axis_doc_id: AxisDocId, *, at: datetime) -> None:
-        """See InboundItems. Repeating it changes nothing."""
+        """See InboundItems. Repeating it changes nothing, nor does telling of an item that retention removed."""
 
         async def work(conn: AsyncConnection) -> None:
             mine = sa.and_(axis_items.c.account == account, axis_items.c.axis_doc_id == axis_doc_id)
             held = sa.select(axis_items.c.state).where(mine).with_for_update()
-            found = (await conn.execute(held)).scalar_one()
+            found = (await conn.execute(held)).scalar_one_or_none()
+            gone = removals.key(account, axis_doc_id)
+            if found is None and await removals.find(conn, removals.AXIS_ITEM, gone) is not None:
+                return
+            if found is None:
+                raise IllegalMoveError(f"item {axis_doc_id} was never recorded")
             state = ItemState(found)
             if state in _DONE.values():
                 return
@@ -169,7 +177,12 @@ async def _store(
     if state in (ItemState.STORED, ItemState.SETTLED):
         return Stored(added=0, redundant=await redundant(conn, verified.objects))
     check(ITEM_MOVES, state, ItemState.STORED)
-    owner, new = await _claim(conn, arrival, at)
+    identity = _identity(arrival)
+    removed = await removals.find(conn, removals.INBOUND_IDENTITY, removals.key(*identity.values()))
+    if removed is not None and removed["content_digest"] == arrival.content_digest:
+        await _move(conn, arrival, ItemState.STORED)
+        return Stored(added=0, redundant=await redundant(conn, verified.objects))
+    owner, new = (None, False) if removed is not None else await _claim(conn, arrival, identity, at)
     if owner is None:
         await _quarantine(conn, arrival, _CONTENT_CONFLICT)
         return ContentConflict(redundant=await redundant(conn, verified.objects))
@@ -186,17 +199,24 @@ async def _store(
     return Stored(added=len(added), redundant=spare)
 
 
-async def _claim(conn: AsyncConnection, arrival: Arrival, at: datetime) -> tuple[str | None, bool]:
-    """The row of this very document, and whether it is new; None if the sender's id stands for other content."""
+def _identity(arrival: Arrival) -> Mapping[str, int | str]:
+    """What makes a received document the same one, as columns in the order of their key."""
     document = arrival.verified.document
     # Other content under one id is a conflict for a new document that has an id, else simply a further message.
     unique = document.business_type == BusinessType.NEW and document.document_id.strip()
-    identity = {
+    return {
         "business_type": int(document.business_type),
         "sender_code": code_key(document.sender.organ_id),
         "document_id": document.document_id.strip(),
         "variant": "" if unique else arrival.content_digest,
     }
+
+
+async def _claim(
+    conn: AsyncConnection, arrival: Arrival, identity: Mapping[str, int | str], at: datetime
+) -> tuple[str | None, bool]:
+    """The row of this very document, and whether it is new; None if the sender's id stands for other content."""
+    document = arrival.verified.document
     insert = upsert(inbound_documents).values(
         id=uuid4().hex,
         **identity,

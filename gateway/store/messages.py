@@ -15,8 +15,27 @@ from gateway.domain.lifecycle import MessageState
 from gateway.domain.packet import PacketKind
 from gateway.domain.status import StatusReport
 from gateway.store.codec import to_json
-from gateway.store.statements import take_numbers
-from gateway.store.tables import message_deliveries, messages
+from gateway.store.moves import IllegalMoveError
+from gateway.store.restored import asked_first_since
+from gateway.store.statements import batches, take_numbers
+from gateway.store.tables import deliveries, message_deliveries, messages
+
+_INHERITED = (
+    messages.c.sequence,
+    messages.c.place,
+    messages.c.kind,
+    messages.c.route,
+    messages.c.ordering_key,
+    messages.c.lane,
+    messages.c.priority,
+    messages.c.state,
+    messages.c.attempts,
+    messages.c.reason,
+    messages.c.created_at,
+    messages.c.document,
+    messages.c.deadline_at,
+)
+"""What both halves of a divided message have of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +51,7 @@ class NewMessage:
     document: str | None = None
     deliveries: Sequence[str] = ()
     report: StatusReport | None = None
+    deadline_at: datetime | None = None
 
 
 def urgency(priority: int) -> int:
@@ -59,9 +79,13 @@ def status_message(route: AccountName, report: StatusReport) -> NewMessage:
 
 
 async def enqueue(conn: AsyncConnection, new: Sequence[NewMessage], *, at: datetime) -> None:
-    """Put messages into the outbox in the order given, due at once."""
+    """Put messages into the outbox in the order given, due at once.
+
+    After a restore, documents begin as ones that may have been sent before: see restored.py.
+    """
     if not new:
         return
+    asked_since = await asked_first_since(conn, at=at) if any(each.report is None for each in new) else None
     numbers = await take_numbers(conn, "messages", len(new))
     ids = [uuid4().hex for _ in new]
     values = [
@@ -73,15 +97,18 @@ async def enqueue(conn: AsyncConnection, new: Sequence[NewMessage], *, at: datet
             "ordering_key": each.ordering_key,
             "lane": each.lane,
             "priority": urgency(each.priority),
-            "state": MessageState.QUEUED.value,
+            "state": (MessageState.QUEUED if asked is None else MessageState.UNCERTAIN).value,
             "attempts": 0,
             "reason": "",
             "due_at": at,
             "created_at": at,
+            "first_submitted_at": asked,
             "document": each.document,
             "report": None if each.report is None else to_json(each.report),
+            "deadline_at": each.deadline_at,
         }
         for message_id, sequence, each in zip(ids, numbers, new, strict=True)
+        for asked in [asked_since if each.report is None else None]
     ]
     await conn.execute(sa.insert(messages), values)
     links = [
@@ -91,3 +118,33 @@ async def enqueue(conn: AsyncConnection, new: Sequence[NewMessage], *, at: datet
     ]
     if links:
         await conn.execute(sa.insert(message_deliveries), links)
+
+
+async def split(conn: AsyncConnection, message: str, *, at: datetime) -> str:
+    """Give the second half of a message's recipients a message of their own, due at once, in the same place; its id.
+
+    Neither half was submitted yet. Raises IllegalMoveError for a message of fewer than two recipients.
+    """
+    links = sa.select(message_deliveries.c.delivery).join(deliveries, deliveries.c.id == message_deliveries.c.delivery)
+    links = links.where(message_deliveries.c.message == message).order_by(deliveries.c.position)
+    mine = (await conn.scalars(links)).all()
+    if len(mine) < 2:  # noqa: PLR2004 - two halves
+        raise IllegalMoveError("one recipient cannot be divided")
+    whole = (await conn.execute(sa.select(*_INHERITED).where(messages.c.id == message))).mappings().one()
+    other = uuid4().hex
+    (sequence,) = await take_numbers(conn, "messages", 1)
+    half = {
+        **whole,
+        "id": other,
+        "sequence": sequence,
+        "place": whole["sequence"] if whole["place"] is None else whole["place"],
+        "due_at": at,
+    }
+    await conn.execute(sa.insert(messages).values(half))
+    await conn.execute(sa.update(messages).where(messages.c.id == message).values(first_submitted_at=None))
+    for batch in batches(mine[(len(mine) + 1) // 2 :]):
+        moved = sa.update(message_deliveries).where(
+            message_deliveries.c.message == message, message_deliveries.c.delivery.in_(batch)
+        )
+        await conn.execute(moved.values(message=other))
+    return other

@@ -81,15 +81,22 @@ def _on(where: Place, work: Callable[[sa.Connection], T], *, write: bool) -> T:
         return asyncio.run(_on_server(where, work, write=write))
     engine = sa.create_engine(sa.URL.create("sqlite", database=str(where)), poolclass=sa.NullPool, hide_parameters=True)
     sqlite.prepare(engine, write=write, wait=WAIT)
-    with engine.begin() as connection:
-        return work(connection)
+    try:
+        with engine.begin() as connection:
+            return work(connection)
+    finally:
+        engine.dispose()
 
 
 async def _on_server(url: sa.URL, work: Callable[[sa.Connection], T], *, write: bool) -> T:
-    async with postgres.migrating(url, wait=WAIT).begin() as connection:
-        if write:
-            await connection.execute(sa.text("SET LOCAL lock_timeout = 0"))  # a replica may be migrating for long
-            await connection.execute(postgres.ALONE, {"job": "schema"})
-            # Statements of running gateways must not queue up behind a change of ours that itself has to wait.
-            await connection.execute(sa.text(f"SET LOCAL lock_timeout = {WAIT // timedelta(milliseconds=1)}"))
-        return await connection.run_sync(work)
+    engine = postgres.migrating(url, wait=WAIT)
+    try:
+        async with engine.begin() as connection:
+            if write:
+                await connection.execute(sa.text("SET LOCAL lock_timeout = 0"))  # a replica may be migrating for long
+                await connection.execute(postgres.ALONE, {"job": "schema"})
+                # Statements of running gateways must not queue up behind a change of ours that itself has to wait.
+                await connection.execute(sa.text(f"SET LOCAL lock_timeout = {WAIT // timedelta(milliseconds=1)}"))
+            return await connection.run_sync(work)
+    finally:
+        await engine.dispose()

@@ -29,6 +29,9 @@ from sqlalchemy.pool import NullPool, Pool
 
 WRITERS = 8
 READERS = 4
+BATCH = 1
+"""Works that share a commit at most. More would hold the counters' rows, and so all replicas, for all of their round
+trips to save a sync, and would take locks in orders that the list above rules out."""
 STATEMENT = timedelta(seconds=60)
 """Longest statement; and longest pause of a transaction, so that a replica that froze does not hold locks for ever."""
 ALONE = sa.text("SELECT pg_advisory_xact_lock(hashtext('lgsp-gateway'), hashtext(:job))")

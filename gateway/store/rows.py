@@ -146,6 +146,8 @@ def leased_of(
         objects=objects,
         recipients=() if document is None else tuple(document.to[place] for place in places),
         report=None if row.report is None else from_json(StatusReport, row.report),
+        deadline_at=row.deadline_at,
+        interruptions=row.interruptions,
     )
 
 
@@ -182,7 +184,7 @@ def item_of(row: Row) -> ItemRecord:
         recipients=from_json(tuple[OrganId, ...], row.recipients),
     )
     received = Received(account=AccountName(row.account), item=item, raw=stored_of(row))
-    return ItemRecord(received=received, state=ItemState(row.state))
+    return ItemRecord(received=received, state=ItemState(row.state), whole=row.packet_sha256 is None)
 
 
 def part_row(received: Received, position: int, span: ContentSpan) -> dict[str, Any]:

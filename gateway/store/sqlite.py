@@ -10,6 +10,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 WRITERS = 1
 READERS = 4
+BATCH = 32
+"""Works that share a commit at most."""
 
 
 class _RawConnection(Protocol):

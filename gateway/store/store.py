@@ -5,14 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.store.blobindex import SqlBlobIndex
+from gateway.store.claims import SqlClaims
 from gateway.store.directory import SqlDirectory
+from gateway.store.discrepancies import SqlDiscrepancies
 from gateway.store.documents import SqlDocuments
 from gateway.store.engine import Database, place
 from gateway.store.eventlog import SqlEventLog
 from gateway.store.inbox import SqlInboundItems
 from gateway.store.migrate import require_current, upgrade
+from gateway.store.operations import SqlOperations
 from gateway.store.outbox import SqlOutboxQueue
 from gateway.store.receptions import SqlReceptions
+from gateway.store.reconciliation import SqlReconciliation
+from gateway.store.retention import SqlRetention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,11 @@ class Store:
     items: SqlInboundItems
     receptions: SqlReceptions
     events: SqlEventLog
+    claims: SqlClaims
+    discrepancies: SqlDiscrepancies
+    reconciliation: SqlReconciliation
+    operations: SqlOperations
+    retention: SqlRetention
 
     async def close(self) -> None:
         """Wait for running transactions and close the database; every later call raises STORE_UNAVAILABLE."""
@@ -44,10 +54,11 @@ async def open_store(path_or_url: Path | str) -> Store:
 
 
 async def open_beside(path_or_url: Path | str) -> Store:
-    """Open the database as it is, beside a gateway that may be running; only what reads is to be called.
+    """Open the database as it is, beside a gateway that may be running.
 
-    Nothing is made, locked or migrated. Raises GatewayError STORE_UNAVAILABLE if there is no store, or if its schema is
-    an earlier release's.
+    What reads may be called, and the short writes of `operations` and `retention`: they take rows under lock and hold
+    no lease. Nothing is made or migrated. Raises GatewayError STORE_UNAVAILABLE if there is no store, or if its schema
+    is an earlier release's.
     """
     await asyncio.to_thread(require_current, path_or_url)
     return _store(Database(place(path_or_url)))
@@ -63,4 +74,9 @@ def _store(database: Database) -> Store:
         items=SqlInboundItems(database),
         receptions=SqlReceptions(database),
         events=SqlEventLog(database),
+        claims=SqlClaims(database),
+        discrepancies=SqlDiscrepancies(database),
+        reconciliation=SqlReconciliation(database),
+        operations=SqlOperations(database),
+        retention=SqlRetention(database),
     )

@@ -19,6 +19,10 @@ metadata = sa.MetaData(
 )
 
 
+IS_UNSETTLED = "state IN ('queued', 'submitting', 'uncertain', 'held')"
+"""What keeps younger messages waiting, written as the index that finds it: databases compare the text."""
+
+
 def _partial(name: str, *columns: str, where: str) -> sa.Index:
     return sa.Index(name, *columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
@@ -29,7 +33,8 @@ meta = sa.Table(
     sa.Column("name", TEXT, primary_key=True),
     text("value"),
 )
-"""`epoch`: random at creation; a restore from a backup must change it."""
+"""`epoch`: random at creation; a restore from a backup must change it. `mandates_set`: they were computed once.
+`compared_sent:ACCOUNT`, `compared_received:ACCOUNT:KIND`: how far a reconciliation came."""
 
 counters = sa.Table(
     "counters",
@@ -213,6 +218,8 @@ messages = sa.Table(
     # The sequence of the message it was divided from, else null.
     sa.Column("place", sa.BigInteger),
     sa.Column("deadline_at", Instant),
+    # Leases in a row that ran out while nobody ended the attempt; null = none.
+    sa.Column("interruptions", sa.BigInteger),
     sa.Index(
         "ix_messages_due",
         "priority",
@@ -223,11 +230,13 @@ messages = sa.Table(
     ),
     _partial("ix_messages_route_due", "route", "priority", "due_at", "sequence", where="due_at IS NOT NULL"),
     _partial("ix_messages_route_oldest", "route", "due_at", "sequence", where="due_at IS NOT NULL"),
+    _partial("ix_messages_unsettled", "ordering_key", "lane", where=IS_UNSETTLED),
     _partial("ix_messages_leased", "route", "lease_until", where="lease_token IS NOT NULL"),
     _partial("ix_messages_deadline", "deadline_at", where="deadline_at IS NOT NULL AND sent_at IS NULL"),
     sa.Index("ix_messages_ordering", "ordering_key", "sequence"),
     sa.Index("ix_messages_sent", "route", "sent_at", "axis_doc_id"),
     sa.Index("ix_messages_state", "state"),
+    _partial("ix_messages_reported", "created_at", "id", where="state = 'sent' AND document IS NULL"),
 )
 """Messages of one `ordering_key` go out in `sequence` order within their `lane`; a message whose lane is null waits for
 all lanes and holds all lanes; one made by dividing another keeps that one's `place` in the order. The chunks of one
@@ -280,6 +289,7 @@ axis_items = sa.Table(
         sqlite_where=sa.text("told_at IS NULL"),
         postgresql_where=sa.text("told_at IS NULL"),
     ),
+    _partial("ix_axis_items_settled", "recorded_at", "account", "axis_doc_id", where="state = 'settled'"),
     _partial("ix_axis_items_told", "account", "recorded_at", "axis_doc_id", where="told_at IS NOT NULL"),
 )
 
@@ -319,6 +329,7 @@ inbound_documents = sa.Table(
     sa.Index("ix_inbound_documents_document_key", "document_key", "sender_code"),
     sa.Index("ix_inbound_documents_code_key", "code_key", "sender_code"),
     sa.Index("ix_inbound_documents_received", "received_at", "id"),
+    sa.Index("ix_inbound_documents_item", "account", "axis_doc_id"),
 )
 
 inbound_attachments = sa.Table(
@@ -417,9 +428,12 @@ removals = sa.Table(
     metadata,
     sa.Column("kind", TEXT, primary_key=True),
     sa.Column("key", TEXT, primary_key=True),
+    # Of the document it is about, normalised, else null.
+    sa.Column("document_key", TEXT),
     text("facts"),
     text("policy"),
     instant("removed_at"),
+    _partial("ix_removals_document_key", "document_key", where="document_key IS NOT NULL"),
 )
 """What retention took away, and the keys under which it must still be known: never removed themselves."""
 
@@ -438,3 +452,17 @@ discrepancies = sa.Table(
     _partial("ix_discrepancies_open", "account", "first_seen_at", where="closed_at IS NULL"),
 )
 """What the axis's lists and this store say differently."""
+
+interventions = sa.Table(
+    "interventions",
+    metadata,
+    sa.Column("account", TEXT, primary_key=True),
+    sa.Column("axis_doc_id", TEXT, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True),
+    instant("at"),
+    text("operator"),
+    text("action"),
+    text("reason"),
+    sa.ForeignKeyConstraint(["account", "axis_doc_id"], ["axis_items.account", "axis_items.axis_doc_id"]),
+)
+"""What operators did to axis items; what they did to messages stands among the attempts."""

@@ -12,6 +12,9 @@ SCRIPTS = modules("proto", "deploy", "docs")
 TESTS = modules("tests")
 
 LINES = 400
+LONG_MODULES = {
+    "gateway/store/tables.py": "a list: each table once, with its columns",
+}
 BODY = 50
 LONG_FUNCTIONS = {
     "gateway/observability/metrics.py": "a list: each metric once, with its help text",
@@ -22,7 +25,8 @@ SHAPELESS = {"utils", "util", "common", "helpers", "helper", "misc", "shared", "
 def test_modules_are_short() -> None:
     """A module has at most 400 lines."""
     long = {m.name: m.text.count("\n") for m in (*GATEWAY, *SCRIPTS) if m.text.count("\n") > LINES}
-    assert long == {}
+    assert {name: lines for name, lines in long.items() if name not in LONG_MODULES} == {}
+    assert LONG_MODULES.keys() <= long.keys(), "an excuse that is no longer needed"
 
 
 def test_functions_are_short() -> None:

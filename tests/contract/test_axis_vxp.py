@@ -1,5 +1,6 @@
 """Port Axis over the VXP adapter against the simulated axis: real sockets, every operation, every fault."""
 
+import asyncio
 import hashlib
 import json
 import tracemalloc
@@ -15,10 +16,12 @@ from prometheus_client import CollectorRegistry
 
 from gateway.adapters.http import Timeouts
 from gateway.adapters.vxp.axis import VxpAxis
+from gateway.adapters.vxp.client import VxpClient
 from gateway.adapters.vxp.config import FetchBy, HashForm, SentList
 from gateway.domain.ids import AxisDocId, OrganId
 from gateway.domain.outcome import Absent, Accepted, CannotTell, Found, Rejected, SentQuery, Unavailable, Uncertain
 from gateway.domain.packet import AxisItem, PacketKind
+from gateway.domain.sentlist import SentEntries
 from gateway.ports import DirectoryListing, Fetched, Waiting
 from gateway.sandbox.serve import Running, SandboxOptions, running
 from tests.contract.vxp_peer import FileWriter, SystemClock, axis_at, in_pieces, make_sealed
@@ -192,6 +195,73 @@ async def test_a_list_as_long_as_a_page_is_looked_at_twice(world):
         assert isinstance(await axis.submit(make_sealed(packet), in_pieces(packet)), Accepted)
     assert isinstance(await axis.find(query("9", submitted_after=start)), Found)
     assert await axis.find(query("10", submitted_after=start)) == Absent()
+
+
+async def test_the_list_of_sent_items_for_comparison(world):
+    """By sender all of it, by docId one packet; recipients that told the axis fail are marked; never an exception."""
+    packet = make_document(to=("H98.01", "H98.02"))
+    a, b = await world.a(sent_list=SentList.BY_SENDER), await world.b()
+    sent = await a.submit(make_sealed(packet, to=("H98.01", "H98.02")), in_pieces(packet))
+    assert isinstance(sent, Accepted)
+    waiting = await b.waiting(PacketKind.DOCUMENT)
+    assert isinstance(waiting, Waiting)
+    await b.settle(waiting.items[0].axis_doc_id, done=False)
+    for listed in (await a.sent_list(), await a.sent_packet(sent.axis_doc_id)):
+        assert isinstance(listed, SentEntries)
+        assert {entry.axis_doc_id for entry in listed.entries} == {sent.axis_doc_id}
+        assert [(entry.recipients, entry.failed) for entry in listed.entries] == [
+            (("H98.01",), True),
+            (("H98.02",), False),
+        ]
+    unlisted = await a.sent_packet(AxisDocId("0123456789abcdef01234567"))
+    assert isinstance(unlisted, SentEntries)
+    assert not unlisted.entries
+    by_id = await (await world.a()).sent_list()
+    assert isinstance(by_id, CannotTell)
+    assert not by_id.passing
+    await world.fault("down")
+    for refused in (await a.sent_list(), await a.sent_packet(sent.axis_doc_id)):
+        assert isinstance(refused, CannotTell)
+        assert refused.passing
+
+
+async def test_what_was_acknowledged_can_be_listed(world):
+    """Done items of the window are listed, waiting and failed ones and those of before it are not."""
+    packet = make_document(to=("H98.01", "H98.02", "H98.20"))
+    a, b = await world.a(), await world.b()
+    await a.submit(make_sealed(packet, to=("H98.01", "H98.02", "H98.20")), in_pieces(packet))
+    waiting = await b.waiting(PacketKind.DOCUMENT)
+    assert isinstance(waiting, Waiting)
+    for item, done in zip(waiting.items[:2], (True, False), strict=True):
+        await b.settle(item.axis_doc_id, done=done)
+    since = SystemClock().now() - timedelta(minutes=5)
+    assert await b.acknowledged(PacketKind.DOCUMENT, since=since) == Waiting(items=waiting.items[:1])
+    assert await b.acknowledged(PacketKind.STATUS, since=since) == Waiting(items=())
+    later = SystemClock().now() + timedelta(minutes=5)
+    assert await b.acknowledged(PacketKind.DOCUMENT, since=later) == Waiting(items=())
+    await world.fault("down")
+    assert isinstance(await b.acknowledged(PacketKind.DOCUMENT, since=since), Unavailable)
+
+
+async def test_many_questions_cost_few_lists(world, monkeypatch):
+    """Two hundred questions at once about what settled before share one list; without that, two."""
+    axis = await world.a(sent_list=SentList.BY_SENDER)
+    packet = make_document()
+    await axis.submit(make_sealed(packet), in_pieces(packet))
+    start = SystemClock().now()
+    settled, lists = start - timedelta(seconds=1), []
+    list_rows = axis._client.list_rows
+
+    async def count(self, operation, *rest, **named):
+        lists.append(operation)
+        return await list_rows(operation, *rest, **named)
+
+    monkeypatch.setattr(VxpClient, "list_rows", count)
+    for listed_since in (settled, None):
+        asked = query(submitted_after=start - timedelta(minutes=1), listed_since=listed_since)
+        findings = await asyncio.gather(*(axis.find(asked) for _ in range(200)))
+        assert {type(finding) for finding in findings} == {Found}
+    assert lists.count("getSentEdocList") <= 3
 
 
 async def ask_everything(axis, tmp_path):

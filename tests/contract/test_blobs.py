@@ -1,27 +1,42 @@
-"""The Blobs port, as every implementation must keep it (today: a local directory)."""
+"""The Blobs port, as every implementation must keep it: a local directory, a bucket of a real S3 server."""
 
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import psutil
 import pytest
 
-from gateway.blobs.content import LocalBlobs
+from gateway.blobs.content import LocalBlobs, ObjectBlobs
+from gateway.blobs.s3 import S3Blobs
 from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.ids import ObjectKey
 from gateway.domain.packet import StoredObject
 from gateway.ports import Blobs
 from tests.fakes.clock import SettableClock
+from tests.fakes.s3 import S3Server, running_s3
+
+LARGE = 20 * 1024 * 1024
 
 
-@pytest.fixture
-def blobs(tmp_path) -> Blobs:
-    return LocalBlobs(tmp_path / "blobs", clock=SettableClock())
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    with running_s3() as server:
+        yield server
 
 
-async def store(blobs: Blobs, content: bytes, *, chunk: int = 100_000, limit: int = 10_000_000) -> StoredObject:
+@pytest.fixture(params=["directory", "bucket"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectBlobs:
+    if request.param == "directory":
+        return LocalBlobs(tmp_path / "blobs", clock=SettableClock())
+    server: S3Server = request.getfixturevalue("s3")
+    return S3Blobs(server.create(), scratch=tmp_path / "blobs", clock=SettableClock())
+
+
+async def store(blobs: Blobs, content: bytes, *, chunk: int = 100_000, limit: int = LARGE) -> StoredObject:
     async with blobs.writer(limit=limit) as writer:
         for start in range(0, len(content), chunk):
             await writer.write(content[start : start + chunk])
@@ -37,7 +52,7 @@ async def all_keys(blobs: Blobs) -> list[ObjectKey]:
     return [key async for batch in blobs.keys(older_than=later) for key in batch]
 
 
-@pytest.mark.parametrize("size", [0, 1, 262_144, 262_145, 3_500_000])
+@pytest.mark.parametrize("size", [0, 1, 262_144, 262_145, 3_500_000, 5_242_880, 5_242_881, LARGE])
 async def test_bytes_come_back(blobs, size):
     """What was written comes back whole, named by its SHA-256 and size, whatever its size."""
     content = random.Random(size).randbytes(size)
@@ -119,3 +134,64 @@ async def test_local_path(blobs):
     stored = await store(blobs, content)
     async with blobs.local_path(stored) as path:
         assert await asyncio.to_thread(path.read_bytes) == content
+
+
+async def test_nothing_stays_of_a_local_path(blobs, tmp_path):
+    """What was made for a reader of files is removed with the context, also when it is left by an error."""
+    stored = await store(blobs, b"content")
+    before = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    with pytest.raises(KeyError):
+        async with blobs.local_path(stored):
+            raise KeyError
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == before
+
+
+@pytest.mark.parametrize("size", [10, 8_000_000])
+@pytest.mark.parametrize("way", ["return", "raise"])
+async def test_leaving_without_finish_removes_everything(blobs, size, way):
+    """However large, what is written and not finished is never an object."""
+    with pytest.raises(KeyError) if way == "raise" else pytest.MonkeyPatch.context():
+        async with blobs.writer(limit=size) as writer:
+            await writer.write(bytes(size))
+            if way == "raise":
+                raise KeyError
+    assert await all_keys(blobs) == []
+
+
+async def test_writers_do_not_disturb_each_other(blobs):
+    """Twelve writers at the same time, one of them abandoned: eleven objects, each whole."""
+    contents = [random.Random(number).randbytes(400_000 + number) for number in range(11)]
+
+    async def abandon() -> None:
+        async with blobs.writer(limit=1_000_000) as writer:
+            await writer.write(bytes(1_000_000))
+
+    *stored, _ = await asyncio.gather(*(store(blobs, content, chunk=7_000) for content in contents), abandon())
+    assert [await load(blobs.stream(each)) for each in stored] == contents
+    assert len(await all_keys(blobs)) == len(contents)
+
+
+async def test_what_is_gone_is_not_found(blobs):
+    """An object that is not there is told from a store that cannot be asked."""
+    stored = await store(blobs, b"x")
+    await blobs.discard([stored.key])
+    with pytest.raises(FileNotFoundError):
+        await load(blobs.stream(stored))
+    with pytest.raises(FileNotFoundError):
+        async with blobs.local_path(stored) as path:
+            await asyncio.to_thread(path.read_bytes)
+
+
+async def test_memory_is_bounded(blobs):
+    """Writing and reading 64 MiB raises the process's memory by less than 32 MiB."""
+    process, chunk = psutil.Process(), bytes(256 * 1024)
+    await store(blobs, bytes(8_000_000))  # what a first use costs once
+    before = highest = process.memory_info().rss
+    async with blobs.writer(limit=256 * len(chunk)) as writer:
+        for _ in range(256):
+            await writer.write(chunk)
+            highest = max(highest, process.memory_info().rss)
+        stored = await writer.finish()
+    async for _ in blobs.stream(stored):
+        highest = max(highest, process.memory_info().rss)
+    assert highest - before < 32 * 1024 * 1024

@@ -10,7 +10,7 @@ import pytest
 from gateway.pb.lgsp.gateway.v1 import document_pb2, signature_pb2
 from gateway.pb.lgsp.gateway.v1 import inbox_service_pb2 as pb
 from tests.fakes.rpc_world import UNIT, A, first_of, refusal, running
-from tests.make import NOW, RECIPIENT, SENDER, make_attachment, make_document, make_organization
+from tests.make import NOW, RECIPIENT, ROUTE, SENDER, make_attachment, make_document, make_organization
 
 CONTENT = b"%PDF-1.7 " + bytes(range(256)) * 3000
 
@@ -103,7 +103,9 @@ async def test_a_refusal_needs_a_reason_and_is_final(world):
         stub.AcknowledgeDocument(pb.AcknowledgeDocumentRequest(name=pulled.name, ack_id=pulled.ack_id))
     )
     assert (late.code, late.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "ALREADY_REFUSED")
-    message = (await world.store.outbox.lease("t", limit=9, lease_for=timedelta(minutes=1), at=world.clock.now()))[0]
+    message = (
+        await world.store.outbox.lease("t", route=ROUTE, limit=9, lease_for=timedelta(minutes=1), at=world.clock.now())
+    )[0]
     assert message.report is not None
     assert (message.report.status_code, message.report.description) == ("02", "Gửi nhầm nơi nhận")
     assert message.report.staff_info.staff == "Cán Bộ Thử"

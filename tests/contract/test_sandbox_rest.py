@@ -491,6 +491,62 @@ async def test_fault_answer_lost_carries_out_and_says_nothing(axis: Axis) -> Non
     assert (await axis.a.send(make_document(), sender="H99.01"))["status"] == "OK"
 
 
+@pytest.mark.parametrize("fault", ["half-answer", "reset-after"])
+async def test_faults_after_the_work(axis: Axis, fault: str) -> None:
+    """half-answer and reset-after carry one call out, whichever it is, and leave its answer unreadable."""
+    await axis.control("POST", "/faults", {"name": fault, "count": 1})
+    with pytest.raises(aiohttp.ClientError):
+        await axis.a.send(make_document(), sender="H99.01")
+    assert len(await axis.accepted()) == 1
+    await axis.control("POST", "/faults", {"name": fault, "count": 1})
+    with pytest.raises(aiohttp.ClientError):
+        await axis.b.list_received()
+    (item,) = await axis.b.list_received()
+    await axis.control("POST", "/faults", {"name": "half-answer", "count": 1})
+    with pytest.raises(aiohttp.ClientError):
+        await axis.b.download(item["docId"])
+    assert (await axis.b.download(item["docId"]))[1] == make_document()
+
+
+async def test_fault_reset_is_a_tcp_reset_and_nothing_done(axis: Axis) -> None:
+    """reset:2 resets two connections, the second in the midst of its waiting body, and carries nothing out."""
+    await axis.control("POST", "/faults", {"name": "reset", "count": 2})
+    operation, headers, body = EXAMPLE_1
+    expecting = render(operation, [*headers, ("Expect", "100-continue")], body)
+    reader, writer = await asyncio.open_connection(axis.addresses.axis.host, axis.addresses.axis.port)
+    writer.write(expecting)
+    with pytest.raises(ConnectionResetError):
+        await asyncio.wait_for(reader.read(), timeout=10)
+    writer.close()
+    with pytest.raises(aiohttp.ClientError):
+        await axis.a.send(make_document(), sender="H99.01")
+    assert await axis.accepted() == []
+    assert (await axis.a.send(make_document(), sender="H99.01"))["status"] == "OK"
+
+
+async def test_sabotage_lose_takes_a_document_and_hands_it_to_nobody(axis: Axis) -> None:
+    """lose:1 passes a status by; the next document is answered OK and listed as sent, but lies in no mailbox."""
+    await axis.control("POST", "/faults", {"name": "lose", "count": 1})
+    assert (await axis.b.send(make_status(), sender="H98.01", messagetype="status"))["status"] == "OK"
+    sent = await axis.a.send(make_document(), sender="H99.01")
+    assert [row["senderDocId"] for row in (await axis.a.list_sent())["data"]] == [sent["DocId"]]
+    assert await axis.b.list_received() == []
+    await axis.a.send(make_document(), sender="H99.01")
+    assert len(await axis.b.list_received()) == 1
+
+
+async def test_sabotage_double_accepts_one_document_twice(axis: Axis) -> None:
+    """double:1 makes two accepted events and two items of one sendEdoc, under two DocIds; the next is single again."""
+    await axis.control("POST", "/faults", {"name": "double", "count": 1})
+    await axis.a.send(make_document(), sender="H99.01")
+    accepted = await axis.accepted()
+    assert len({event["docId"] for event in accepted}) == 2
+    assert len({event["documentId"] for event in accepted}) == 1
+    assert len(await axis.b.list_received()) == 2
+    await axis.a.send(make_document(), sender="H99.01")
+    assert len(await axis.b.list_received()) == 3
+
+
 @pytest.mark.parametrize(("fault", "status"), [("html", 200), ("html-502", 502)])
 async def test_fault_html_is_a_page_instead_of_an_answer(axis: Axis, fault: str, status: int) -> None:
     """The HTML faults answer any call with a page and do nothing, until switched off."""

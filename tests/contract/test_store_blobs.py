@@ -30,6 +30,17 @@ async def test_the_same_bytes_are_kept_once(world):
     assert await blobs.known([first.key, second.key]) == {first.key}
 
 
+async def test_the_bytes_kept_are_counted_once_each(world):
+    """An object counts with its size however often it is referred to, and no more once it is forgotten."""
+    blobs = world.store.blobs
+    assert await blobs.kept_bytes() == 0
+    for vendor, content in ((VENDOR_A, b"a" * 10), (VENDOR_B, b"a" * 10), (VENDOR_A, b"b" * 100)):
+        await blobs.register_upload(vendor, make_stored(content), expires_at=NOW)
+    assert await blobs.kept_bytes() == 110
+    await blobs.sweep(unreferenced_since=NOW + DAY, limit=10)
+    assert await blobs.kept_bytes() == 0
+
+
 async def test_only_an_unexpired_upload_of_ones_own_may_be_referred_to(world):
     """A digest is referable to the vendor that uploaded it, until the upload expires, and to nobody else."""
     stored = make_stored(b"a")

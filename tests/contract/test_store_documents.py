@@ -9,9 +9,9 @@ from gateway.domain.document import BusinessType
 from gateway.domain.ids import DocumentUid
 from gateway.domain.lifecycle import DeliveryState
 from gateway.domain.status import DeliveryChange
-from gateway.ports.outbound import DocumentFilter, DocumentReused, PageKey, RequestReused, Taken
+from gateway.ports.outbound import DocumentFilter, DocumentReused, RequestReused, Taken
 from tests.contract.conftest import OTHER, VENDOR_A, VENDOR_B
-from tests.make import NOW, RECIPIENT, SENDER, make_attachment, make_digest, make_stored
+from tests.make import NOW, RECIPIENT, ROUTE, SENDER, make_attachment, make_digest, make_stored
 
 
 async def test_an_accepted_document_is_found_whole(world):
@@ -141,7 +141,7 @@ async def test_a_document_without_attachments(world):
     bare = world.document(attachments=())
     taken = await world.store.documents.accept(world.acceptance(document=bare), at=NOW)
     assert taken.sent.document == bare
-    (message,) = await world.store.outbox.lease("w", limit=1, lease_for=timedelta(seconds=9), at=NOW)
+    (message,) = await world.store.outbox.lease("w", route=ROUTE, limit=1, lease_for=timedelta(seconds=9), at=NOW)
     assert (message.document, message.objects) == (bare, ())
 
 
@@ -154,9 +154,13 @@ async def test_lists_are_newest_first_and_pages_join_up(world):
     wanted = DocumentFilter(agencies=None, root=world.id("H98"))
     seen = []
     after = None
-    while page := await world.store.documents.list(wanted, after=after, limit=2):
-        seen.extend(page)
-        after = PageKey(accepted_at=page[-1].accepted_at, uid=page[-1].uid)
+    sizes = []
+    while not sizes or after is not None:
+        page = await world.store.documents.list(wanted, after=after, limit=2)
+        sizes.append(len(page.documents))
+        seen.extend(page.documents)
+        after = page.after
+    assert sizes == [2, 2, 1]
     assert [each.accepted_at for each in seen] == sorted((each.accepted_at for each in seen), reverse=True)
     assert sorted(each.uid for each in seen) == sorted(uids)
     assert all(each.deliveries == () and each.document.attachments for each in seen)
@@ -171,7 +175,9 @@ async def test_lists_filter(world):
     whole = DocumentFilter(agencies=None, root=world.id("H98"))
 
     async def found(**narrow):
-        return {each.uid for each in await world.store.documents.list(replace(whole, **narrow), after=None, limit=9)}
+        page = await world.store.documents.list(replace(whole, **narrow), after=None, limit=9)
+        assert page.after is None
+        return {each.uid for each in page.documents}
 
     assert await found() == both
     assert await found(root=world.id("H99")) == set()

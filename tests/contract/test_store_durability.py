@@ -15,7 +15,7 @@ from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.lifecycle import MessageState
 from gateway.store import engine, faults, open_store, postgres, sqlite
 from tests.contract.conftest import VENDOR_A, on_sqlite
-from tests.make import NOW
+from tests.make import NOW, ROUTE
 
 LEASE = timedelta(seconds=60)
 MARK = sa.text("INSERT INTO meta (name, value) VALUES (:name, 'x')")
@@ -34,7 +34,7 @@ def idle(store):
     """True if every connection is back and both gates are open."""
     database = store.database
     out = database._writer.pool.checkedout() + database._readers.pool.checkedout()
-    gates = (database._write_gate._value, database._read_gate._value)
+    gates = (database._commits._free, database._read_gate._value)
     kind = postgres if database._shared else sqlite
     return out == 0 and gates == (kind.WRITERS, kind.READERS) and not database._running
 
@@ -64,7 +64,7 @@ async def test_connections_are_durable_and_strict(store):
 async def test_a_crash_keeps_what_was_acknowledged_and_nothing_else(world, store_path, tmp_path):
     """The files as they are at an instant, without any farewell, hold the accepted document whole, not the open one."""
     taken = await world.store.documents.accept(world.acceptance(), at=NOW)
-    (message,) = await world.store.outbox.lease("w", limit=9, lease_for=LEASE, at=NOW)
+    (message,) = await world.store.outbox.lease("w", route=ROUTE, limit=9, lease_for=LEASE, at=NOW)
     await world.store.outbox.begin_submit(message, at=NOW)
     crashed = tmp_path / "crashed.db"
 
@@ -77,7 +77,7 @@ async def test_a_crash_keeps_what_was_acknowledged_and_nothing_else(world, store
     reopened = await open_store(crashed)
     assert await reopened.documents.get(taken.sent.uid) == taken.sent
     assert await marks(reopened) == set()
-    (again,) = await reopened.outbox.lease("w2", limit=9, lease_for=LEASE, at=NOW + LEASE * 2)
+    (again,) = await reopened.outbox.lease("w2", route=ROUTE, limit=9, lease_for=LEASE, at=NOW + LEASE * 2)
     assert (again.id, again.state) == (message.id, MessageState.SUBMITTING)
     await reopened.close()
 
@@ -153,14 +153,15 @@ async def test_cancellation_at_any_moment_leaves_documents_whole(world):
             await asyncio.sleep(0)
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.gather(*world.store.database._running, return_exceptions=True)
+    while world.store.database._commits._running:
+        await asyncio.wait(world.store.database._commits._running)
     kept = 0
     for each in wanted:
         found = await world.store.documents.repetition(VENDOR_A, each.request_id, each.request_digest)
         if found is not None:
             kept += 1
             assert len(found.sent.deliveries) == len(each.document.to)
-    leased = await world.store.outbox.lease("w", limit=99, lease_for=LEASE, at=NOW)
+    leased = await world.store.outbox.lease("w", route=ROUTE, limit=99, lease_for=LEASE, at=NOW)
     assert 0 < kept == len(leased)
     assert all(message.recipients == message.document.to for message in leased)
     assert idle(world.store)
@@ -183,7 +184,7 @@ async def test_closing_waits_for_what_runs_and_refuses_what_follows(store):
     go.set()
     assert await running == "done"
     await closing_down
-    await assert_unavailable(store.outbox.depth(at=NOW))
+    await assert_unavailable(store.outbox.depth(at=NOW, near=timedelta(hours=1)))
     await assert_unavailable(store.events.head())
 
 
@@ -207,7 +208,7 @@ async def test_a_busy_writer_is_unavailable_in_time(store, monkeypatch):
     """Who waits too long behind other transactions is told so instead of waiting forever."""
     monkeypatch.setattr(engine, "WAIT", timedelta(milliseconds=20))
     go = asyncio.Event()
-    places = store.database._write_gate._value
+    places = store.database._commits._free
     holders = [asyncio.create_task(store.database.write(lambda conn: go.wait())) for _ in range(places)]
     await asyncio.sleep(0)
     await assert_unavailable(store.database.write(lambda conn: conn.execute(MARK, {"name": "a"})))
@@ -217,15 +218,17 @@ async def test_a_busy_writer_is_unavailable_in_time(store, monkeypatch):
 
 
 @on_sqlite
-async def test_a_full_disk_is_unavailable_and_loses_nothing(world):
-    """When the file cannot grow, acceptance is refused and leaves nothing; with room again it succeeds."""
+async def test_a_full_disk_is_told_and_loses_nothing(world):
+    """When the file cannot grow, acceptance is refused as STORAGE_FULL and leaves nothing; with room it succeeds."""
 
     async def limit(conn, pages):
         await conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 
     await world.store.database.write(lambda conn: limit(conn, 1))  # no page more than now
     wanted = world.acceptance(document=world.document(content="x" * 100_000))
-    await assert_unavailable(world.store.documents.accept(wanted, at=NOW))
+    with pytest.raises(GatewayError) as caught:
+        await world.store.documents.accept(wanted, at=NOW)
+    assert caught.value.code is ErrorCode.STORAGE_FULL
     assert await world.store.documents.repetition(VENDOR_A, wanted.request_id, wanted.request_digest) is None
     await world.store.database.write(lambda conn: limit(conn, 1_000_000))
     assert not (await world.store.documents.accept(wanted, at=NOW)).repeated

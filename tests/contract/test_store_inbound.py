@@ -52,7 +52,7 @@ async def pulled(world, vendor=VENDOR_B):
 
 
 async def sent_messages(world):
-    return await world.store.outbox.lease("w", limit=99, lease_for=MINUTE, at=NOW)
+    return await world.store.outbox.lease("w", route=ROUTE, limit=99, lease_for=MINUTE, at=NOW)
 
 
 async def report(world, status, **overrides):
@@ -73,8 +73,8 @@ async def test_an_item_goes_its_way_and_survives_unfinished(world):
     await world.store.items.record(second, at=NOW + MINUTE)
     await world.store.items.record(first, at=NOW)
     assert await world.store.items.unfinished(ROUTE, limit=9) == (
-        ItemRecord(received=first, state=ItemState.FETCHED),
-        ItemRecord(received=second, state=ItemState.FETCHED),
+        ItemRecord(received=first, state=ItemState.FETCHED, whole=True),
+        ItemRecord(received=second, state=ItemState.FETCHED, whole=True),
     )
     ids = [first.item.axis_doc_id, second.item.axis_doc_id, AxisDocId("nobody")]
     assert await world.store.items.states(ROUTE, ids) == dict.fromkeys(ids[:2], ItemState.FETCHED)
@@ -84,7 +84,7 @@ async def test_an_item_goes_its_way_and_survives_unfinished(world):
     await world.store.items.told(ROUTE, ids[0], at=NOW)
     assert (await world.store.items.states(ROUTE, ids))[ids[0]] is ItemState.REJECTED
     assert [r.received for r in await world.store.items.unfinished(ROUTE, limit=9)] == [second]
-    assert (await world.store.outbox.depth(at=NOW)).quarantined == 1
+    assert (await world.store.outbox.depth(at=NOW, near=timedelta(hours=1))).quarantined == 1
 
 
 async def test_the_axis_is_not_told_of_what_is_not_stored(world):
@@ -108,7 +108,7 @@ async def test_an_arrival_waits_for_its_recipients_vendor(world):
     (entry,) = await pulled(world)
     assert (entry.document, entry.warnings, entry.recipient) == (verified.document, warnings, world.agencies[RECIPIENT])
     assert await pulled(world, VENDOR_A) == ()
-    depth = await world.store.outbox.depth(at=NOW)
+    depth = await world.store.outbox.depth(at=NOW, near=timedelta(hours=1))
     assert (depth.inbox_waiting, depth.inbox_unclaimed) == (2, 1)
 
 
@@ -137,7 +137,7 @@ async def test_other_content_under_a_known_id_is_quarantined(world):
     assert stored == ContentConflict(redundant=tuple(o.key for o in arrival.verified.objects))
     assert await state(world, arrival) is ItemState.QUARANTINED
     assert len(await pulled(world)) == 1
-    assert (await world.store.outbox.depth(at=NOW)).inbox_waiting == 1
+    assert (await world.store.outbox.depth(at=NOW, near=timedelta(hours=1))).inbox_waiting == 1
     await world.store.items.told(ROUTE, arrival.item.axis_doc_id, at=NOW)
     assert await state(world, arrival) is ItemState.REJECTED
 
@@ -172,7 +172,7 @@ async def test_a_refused_arrival_is_never_handed_out(world):
     await arrive(world, document, refusal="chữ ký không khớp", receipts=[receipt])
     assert await pulled(world) == ()
     assert [m.report for m in await sent_messages(world)] == [receipt]
-    assert (await world.store.outbox.depth(at=NOW)).inbox_waiting == 0
+    assert (await world.store.outbox.depth(at=NOW, near=timedelta(hours=1))).inbox_waiting == 0
 
 
 async def test_a_status_reaches_the_delivery_and_the_watcher(world):
@@ -267,7 +267,7 @@ async def test_a_status_from_nowhere_is_quarantined(world, overrides):
     assert isinstance(placed, StatusUnplaced)
     assert placed.reason
     assert (await world.store.items.states(ROUTE, [received.item.axis_doc_id])).popitem()[1] is ItemState.QUARANTINED
-    assert (await world.store.outbox.depth(at=NOW)).quarantined == 1
+    assert (await world.store.outbox.depth(at=NOW, near=timedelta(hours=1))).quarantined == 1
     assert len((await world.store.events.read(VENDOR_A, under=None, after=0, limit=9)).events) == 2
 
 

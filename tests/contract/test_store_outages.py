@@ -1,6 +1,8 @@
 """A PostgreSQL in trouble: every caller is told so in time, nothing is lost, and service returns unaided."""
 
 import asyncio
+import gc
+import random
 from datetime import timedelta
 from time import monotonic
 
@@ -122,5 +124,83 @@ async def test_a_database_without_a_store_is_not_read_beside(postgres):
         other = await asyncpg.connect(postgres.url(name))
         assert await other.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
         await other.close()
+    finally:
+        postgres.drop(name)
+
+
+async def assert_nobody_left(url):
+    """No connection of a gateway is open at the server, once it had a moment to notice."""
+    ours = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name <> ''"
+    watch = await asyncpg.connect(url)
+    try:
+        async with asyncio.timeout(10):
+            while await watch.fetchval(ours):
+                pass
+    finally:
+        await watch.close()
+    gc.collect()  # what is left open here would be told as an error of this test
+
+
+@on_postgres
+async def test_nothing_is_left_open_after_cancelled_calls(store_path):
+    """Callers cancelled at any moment, in reading, writing and holding a job, leave no connection after the close."""
+    draw = random.Random(5)
+    store = await open_store(store_path)
+
+    async def job():
+        async with store.database.alone("job"):
+            await store.database.write(lambda conn: conn.execute(sa.text("SELECT 1")))
+
+    ways = (job, store.events.head, lambda: store.claims.give_up("a", "b"))
+    calls = []
+    for n in range(60):
+        calls.append(asyncio.create_task(ways[n % 3]()))
+        for _ in range(draw.choice((0, 1, 3, 10, 30, 100))):
+            await asyncio.sleep(0)
+        draw.choice(calls).cancel()
+    for call in calls[::2]:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    await asyncio.wait_for(job(), 30)
+    await store.close()
+    await assert_nobody_left(store_path)
+
+
+@on_postgres
+async def test_nothing_is_left_open_by_a_job_cut_short(store_path):
+    """A store that closes while a job is held waits for it; who comes for the job afterwards is refused."""
+    store = await open_store(store_path)
+    inside = asyncio.Event()
+
+    async def job():
+        async with store.database.alone("job"):
+            inside.set()
+            await asyncio.Event().wait()
+
+    holder = asyncio.create_task(job())
+    await inside.wait()
+    closing = asyncio.create_task(store.close())
+    await asyncio.sleep(0)
+    holder.cancel()
+    await asyncio.wait({holder, closing})
+    await closing
+    with pytest.raises(GatewayError):
+        await job()
+    await assert_nobody_left(store_path)
+
+
+async def test_nothing_is_left_open_by_a_store_that_could_not_be_opened(postgres):
+    """A migration that fails, and a store that is not there, leave no connection."""
+    name = postgres.create()
+    try:
+        url = postgres.url(name)
+        await assert_unavailable(open_beside(url))
+        await assert_nobody_left(url)
+        other = await asyncpg.connect(url)
+        await other.execute("CREATE TABLE receptions (id TEXT)")
+        await other.close()
+        with pytest.raises(sa.exc.ProgrammingError):
+            await open_store(url)
+        await assert_nobody_left(url)
     finally:
         postgres.drop(name)

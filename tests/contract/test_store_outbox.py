@@ -21,8 +21,9 @@ TICK = timedelta(microseconds=1)
 MINUTE = timedelta(minutes=1)
 
 
-async def lease(world, at=NOW, limit=10):
-    return await world.store.outbox.lease("worker-1", limit=limit, lease_for=LEASE, at=at)
+async def lease(world, at=NOW, limit=10, **how):
+    how = {"route": ROUTE} | how
+    return await world.store.outbox.lease("worker-1", limit=limit, lease_for=LEASE, at=at, **how)
 
 
 async def lease_one(world, at=NOW):
@@ -269,11 +270,11 @@ async def test_depth_counts_what_waits(world):
     await submit(world, MessageState.FAILED)
     await world.store.documents.accept(world.acceptance(), at=NOW + MINUTE)
     await world.store.documents.accept(world.acceptance(), at=NOW + 3 * MINUTE)
-    depth = await world.store.outbox.depth(at=NOW + 2 * MINUTE)
+    depth = await world.store.outbox.depth(at=NOW + 2 * MINUTE, near=timedelta(hours=1))
     assert depth.outbox == {MessageState.QUEUED: 2, MessageState.FAILED: 1}
     assert depth.oldest_due == NOW + MINUTE
     assert (depth.inbox_waiting, depth.inbox_unclaimed, depth.quarantined) == (0, 0, 0)
-    assert (await world.store.outbox.depth(at=NOW)).oldest_due is None
+    assert (await world.store.outbox.depth(at=NOW, near=timedelta(hours=1))).oldest_due is None
 
 
 async def test_foreign_watchers_see_no_delivery_events(world):

@@ -8,9 +8,12 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from gateway.domain.lifecycle import DeliveryState, MessageState
-from gateway.domain.packet import ContentSpan, EncodedPart, PacketKind, SplitPacket
+from gateway.domain.lifecycle import UNSETTLED, DeliveryState, MessageState
+from gateway.domain.operating import Action, Order
+from gateway.domain.packet import ContentSpan, EncodedPart, PacketDefect, PacketKind, SplitPacket
+from gateway.ports.operations import Done, MessageFilter
 from gateway.ports.outbound import DocumentFilter, PageKey, Settlement
+from gateway.ports.retention import Kept, Mark
 from tests.contract.conftest import VENDOR_A, VENDOR_B, on_postgres, on_sqlite
 from tests.make import (
     NOW,
@@ -27,16 +30,16 @@ from tests.make import (
 
 MINUTE = timedelta(minutes=1)
 SENT = Settlement(state=MessageState.SENT, due_at=None, reason="", counted=True, axis_doc_id=None)
-SMALL = {"CONSTANT", "due", "tree", "line", "meta", "counters"}
+SMALL = {"CONSTANT", "due", "tree", "line", "meta", "counters", "last", "ends"}
 """Tables and row sources of a few rows."""
 
 
 async def lease(world):
-    await world.store.outbox.lease("w", limit=5, lease_for=MINUTE, at=NOW)
+    await world.store.outbox.lease("w", route=ROUTE, limit=5, lease_for=MINUTE, at=NOW)
 
 
 async def settle(world):
-    (message,) = await world.store.outbox.lease("w", limit=1, lease_for=MINUTE, at=NOW)
+    (message,) = await world.store.outbox.lease("w", route=ROUTE, limit=1, lease_for=MINUTE, at=NOW)
     await world.store.outbox.begin_submit(message, at=NOW)
     await world.store.outbox.renew(message, lease_for=MINUTE, at=NOW)
     await world.store.outbox.settle(message, SENT, at=NOW)
@@ -101,7 +104,7 @@ async def watch(world):
 
 
 async def measure(world):
-    await world.store.outbox.depth(at=NOW)
+    await world.store.outbox.depth(at=NOW, near=timedelta(hours=1))
     await world.store.outbox.known_axis_ids(ROUTE, since=NOW)
 
 
@@ -119,6 +122,35 @@ async def resolve(world):
     await world.store.directory.served([world.id(SENDER)])
 
 
+async def retain(world):
+    """Every kind has something that goes, and a mark to go on after."""
+    await settle(world)
+    await pull(world)
+    await world.store.events.head()
+    for kind in Kept:
+        for after in (None, Mark(at=NOW - MINUTE, ids=("",) * (2 if kind is Kept.ITEMS else 1))):
+            later = NOW + timedelta(days=1)
+            if kind is not Kept.EVENTS:  # counted by a command now and then, on the whole log
+                await world.store.retention.removable(kind, before=later)
+            await world.store.retention.remove(kind, before=later, after=after, policy="p", at=later)
+
+
+async def operate(world):
+    (line,) = await world.store.operations.messages(
+        MessageFilter(states=UNSETTLED, route=ROUTE, created_before=NOW + MINUTE), limit=5, at=NOW
+    )
+    await world.store.operations.message(line.id, at=NOW)
+    order = Order(action=Action.GIVE_UP, operator="a", reason="r")
+    assert isinstance(await world.store.operations.carry_out(line.id, order, at=NOW), Done)
+    received = make_received()
+    await world.store.items.record(received, at=NOW)
+    await world.store.items.quarantine(received, PacketDefect(code="NOT_XML", path="", message=""))
+    await world.store.operations.problems(limit=5)
+    await world.store.operations.retake(ROUTE, received.item.axis_doc_id, operator="a", reason="", at=NOW)
+    await world.store.operations.waiting(limit=5)
+    await world.store.operations.audit(line.document_id)
+
+
 EVERY = pytest.mark.parametrize(
     "work",
     [
@@ -134,6 +166,8 @@ EVERY = pytest.mark.parametrize(
         measure,
         check_blobs,
         resolve,
+        retain,
+        operate,
     ],
 )
 

@@ -9,7 +9,7 @@ from gateway.domain.lifecycle import ReceptionState
 from gateway.domain.mandate import Mandate
 from gateway.ports import RequestReused
 from tests.contract.conftest import OTHER, VENDOR_A, VENDOR_B
-from tests.make import NOW, RECIPIENT, make_arrival, make_document, make_received, make_status
+from tests.make import NOW, RECIPIENT, ROUTE, make_arrival, make_document, make_received, make_status
 
 LEASE = timedelta(seconds=30)
 TICK = timedelta(microseconds=1)
@@ -34,7 +34,7 @@ async def pull_one(world, at=NOW):
 
 
 async def statuses(world):
-    leased = await world.store.outbox.lease("w", limit=99, lease_for=LEASE, at=NOW)
+    leased = await world.store.outbox.lease("w", route=ROUTE, limit=99, lease_for=LEASE, at=NOW)
     return [message.report.status_code for message in leased]
 
 
@@ -155,7 +155,7 @@ async def test_a_report_goes_out_once_in_order(world):
         status = make_status(document, status_code=code)
         assert await world.store.receptions.report(entry.id, request_id, status, at=NOW) is new
     assert await statuses(world) == ["03"]
-    depth = await world.store.outbox.depth(at=NOW)
+    depth = await world.store.outbox.depth(at=NOW, near=timedelta(hours=1))
     assert sum(depth.outbox.values()) == 3
 
 

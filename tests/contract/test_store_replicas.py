@@ -70,7 +70,7 @@ async def test_workers_share_the_outbox(world, both):
 
     async def drain(store):
         while len(sent) < total:
-            for message in await store.outbox.lease("w", limit=3, lease_for=MINUTE, at=NOW):
+            for message in await store.outbox.lease("w", route=ROUTE, limit=3, lease_for=MINUTE, at=NOW):
                 assert await store.outbox.begin_submit(message, at=NOW)
                 assert await store.outbox.settle(message, SENT, at=NOW)
                 sent.append(message.id)
@@ -90,7 +90,7 @@ async def test_statuses_of_one_document_never_overtake(both):
         await store.database.write(lambda conn, r=report: enqueue(conn, [status_message(ROUTE, r)], at=NOW))
     order = []
     while len(order) < len(reports):
-        found = await spread(both, [lambda s: s.outbox.lease("w", limit=5, lease_for=MINUTE, at=NOW)] * 6)
+        found = await spread(both, [lambda s: s.outbox.lease("w", route=ROUTE, limit=5, lease_for=MINUTE, at=NOW)] * 6)
         (message,) = [each for leased in found for each in leased]
         order.append(message.report)
         assert await other.outbox.begin_submit(message, at=NOW)
@@ -102,7 +102,7 @@ async def test_an_end_is_written_once(world, both):
     """Of concurrent ends of one attempt exactly one counts, of one entry's acknowledgements each gets one answer."""
     for _ in range(10):
         await world.store.documents.accept(world.acceptance(), at=NOW)
-        (message,) = await world.store.outbox.lease("w", limit=1, lease_for=MINUTE, at=NOW)
+        (message,) = await world.store.outbox.lease("w", route=ROUTE, limit=1, lease_for=MINUTE, at=NOW)
         await world.store.outbox.begin_submit(message, at=NOW)
         ends = await spread(both, [lambda s, m=message: s.outbox.settle(m, SENT, at=NOW)] * 6)
         assert sorted(ends) == [False] * 5 + [True]
@@ -131,14 +131,14 @@ async def test_a_freed_document_id_is_taken_once(world, both):
     for _ in range(8):
         wanted = world.acceptance()
         await world.store.documents.accept(wanted, at=NOW)
-        (message,) = await world.store.outbox.lease("w", limit=1, lease_for=MINUTE, at=NOW)
+        (message,) = await world.store.outbox.lease("w", route=ROUTE, limit=1, lease_for=MINUTE, at=NOW)
         await world.store.outbox.begin_submit(message, at=NOW)
         await world.store.outbox.settle(message, replace(SENT, state=MessageState.FAILED), at=NOW)
         again = [replace(wanted, request_id=str(uuid4()), content_digest=make_digest(f"{k}")) for k in range(6)]
         answers = await spread(both, [lambda s, w=each: s.documents.accept(w, at=NOW) for each in again])
         assert sum(isinstance(each, Taken) for each in answers) == 1
         assert sum(each == DocumentReused() for each in answers) == 5
-        (message,) = await world.store.outbox.lease("w", limit=9, lease_for=MINUTE, at=NOW)
+        (message,) = await world.store.outbox.lease("w", route=ROUTE, limit=9, lease_for=MINUTE, at=NOW)
         await world.store.outbox.begin_submit(message, at=NOW)
         await world.store.outbox.settle(message, SENT, at=NOW)
 
@@ -244,6 +244,6 @@ async def test_an_old_recipient_list_is_no_obstacle(world, both):
     many = [world.acceptance(document=world.document(to=to), recipients_per_message=2) for _ in range(8)]
     taken = await spread(both, [lambda s, w=each: s.documents.accept(w, at=NOW) for each in many])
     assert all(len(each.sent.deliveries) == 9 for each in taken)
-    leased = await spread(both, [lambda s: s.outbox.lease("w", limit=7, lease_for=MINUTE, at=NOW)] * 8)
+    leased = await spread(both, [lambda s: s.outbox.lease("w", route=ROUTE, limit=7, lease_for=MINUTE, at=NOW)] * 8)
     messages = [message for found in leased for message in found]
     assert len({message.id for message in messages}) == len(messages) == 8 * 5

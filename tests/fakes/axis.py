@@ -1,8 +1,10 @@
 """An axis in memory: takes packets, lists and hands out items, and answers as a test tells it to."""
 
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from itertools import count
 
@@ -21,7 +23,9 @@ from gateway.domain.outcome import (
     Uncertain,
 )
 from gateway.domain.packet import AxisItem, PacketKind, Sealed
+from gateway.domain.sentlist import SentEntries, SentEntry
 from gateway.ports import Axis, BlobWriter, DirectoryListing, Fetched, Waiting
+from tests.fakes.clock import SettableClock
 from tests.make import ROUTE
 
 
@@ -40,13 +44,17 @@ class TakenPacket:
     sender: OrganId
     recipients: tuple[OrganId, ...]
     data: bytes
+    at: datetime
 
 
 class FakeAxis(Axis):
     """`fates` are used up one a submission, then everything is taken. `askable` False: `find` cannot tell."""
 
-    def __init__(self, *, account: AccountName = ROUTE, askable: bool = True) -> None:
+    def __init__(
+        self, *, account: AccountName = ROUTE, askable: bool = True, clock: SettableClock | None = None
+    ) -> None:
         self._account = account
+        self._clock = clock or SettableClock()
         self.askable = askable
         self.down = False
         self.fates: deque[Fate | Outcome | Exception] = deque()
@@ -55,6 +63,12 @@ class FakeAxis(Axis):
         self.told: list[tuple[AxisDocId, bool]] = []
         self.forgets_settled = True
         self.rows: tuple[DirectoryRow, ...] = ()
+        self.lists_sent = True
+        """False: what was sent is listed by id only."""
+        self.failed: set[AxisDocId] = set()
+        """Packets that their recipients could not take."""
+        self.done: dict[AxisDocId, tuple[AxisItem, bytes]] = {}
+        """Items acknowledged as done."""
         self._waiting: dict[AxisDocId, tuple[AxisItem, bytes]] = {}
         self._ids = count(1)
 
@@ -85,6 +99,7 @@ class FakeAxis(Axis):
             sender=sealed.draft.sender,
             recipients=sealed.draft.recipients,
             data=data,
+            at=self._clock.now(),
         )
         self.taken.append(packet)
         if fate is Fate.LOSE_ANSWER:
@@ -107,16 +122,50 @@ class FakeAxis(Axis):
             return Unavailable(reason="down")
         return Waiting(items=tuple(item for item, _ in self._waiting.values() if item.kind is kind))
 
+    async def acknowledged(self, kind: PacketKind, *, since: datetime) -> Waiting | Unavailable:
+        if self.down:
+            return Unavailable(reason="down")
+        return Waiting(items=tuple(item for item, _ in self.done.values() if item.kind is kind))
+
+    async def sent_list(self) -> SentEntries | CannotTell:
+        if self.down or not self.lists_sent:
+            return CannotTell(reason="down or by id only", passing=self.down)
+        return SentEntries(self._entry(packet) for packet in self.taken)
+
+    async def sent_packet(self, axis_doc_id: AxisDocId) -> SentEntries | CannotTell:
+        if self.down:
+            return CannotTell(reason="down", passing=True)
+        return SentEntries(self._entry(packet) for packet in self.taken if packet.axis_doc_id == axis_doc_id)
+
+    def _entry(self, packet: TakenPacket) -> SentEntry:
+        number, notation, subject = (
+            (re.findall(f"<edXML:{name}>([^<]*)<", packet.data.decode()) or [""])[0]
+            for name in ("CodeNumber", "CodeNotation", "Subject")
+        )
+        return SentEntry(
+            axis_doc_id=packet.axis_doc_id,
+            kind=packet.kind.value,
+            sender=packet.sender,
+            recipients=packet.recipients,
+            title=subject,
+            notation=f"{number}/{notation}",
+            sent_at=packet.at,
+            failed=packet.axis_doc_id in self.failed,
+        )
+
     async def fetch(self, item: AxisItem, writer: BlobWriter) -> Fetched | Rejected | Unavailable:
-        if item.axis_doc_id not in self._waiting:
+        held = self._waiting | self.done
+        if item.axis_doc_id not in held:
             return Rejected(code="404", reason="no such item")
-        await writer.write(self._waiting[item.axis_doc_id][1])
+        await writer.write(held[item.axis_doc_id][1])
         return Fetched(stored=await writer.finish())
 
     async def settle(self, axis_doc_id: AxisDocId, *, done: bool) -> Outcome:
         if self.down:
             return Unavailable(reason="down")
         self.told.append((axis_doc_id, done))
+        if done and axis_doc_id in self._waiting:
+            self.done[axis_doc_id] = self._waiting[axis_doc_id]
         if self.forgets_settled:
             self._waiting.pop(axis_doc_id, None)
         return Accepted(axis_doc_id=axis_doc_id)

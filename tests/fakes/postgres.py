@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -21,9 +22,10 @@ class PostgresServer:
     """One server on the loopback interface, which trusts everybody there.
 
     It does not sync (`durable` = True: it does): what a killed process has written outlives it all the same.
+    `archiving` = True: it can be brought back as it was at a moment of the past.
     """
 
-    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False, archiving: bool = False) -> None:
         self._folder = folder
         self._user = _NOBODY if os.geteuid() == 0 else None
         self._bin = _binaries() if self._user is None else _reachable(_binaries(), folder)
@@ -42,6 +44,10 @@ class PostgresServer:
             "max_connections": 60,
             "autovacuum_naptime": "'5s'",
         }
+        if archiving:
+            self._make_folder(self._archive)
+            keep = f"test ! -f {self._archive}/%f && cp %p {self._archive}/%f"
+            settings |= {"archive_mode": "on", "archive_command": f"'{keep}'"}
         with (folder / "data" / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in settings.items())
 
@@ -56,6 +62,46 @@ class PostgresServer:
     def stop(self, *, how: str = "fast") -> None:
         """Stop; `immediate` leaves the server to recover from its log at the next start, as after a crash."""
         self._run("pg_ctl", "-D", self._data, "-m", how, "-w", "-t", "30", "stop")
+
+    def query(self, statement: str) -> str:
+        """One statement's answer, as text."""
+        return self._run("psql", *self._where, "-d", "postgres", "-X", "-A", "-t", "-c", statement).strip()
+
+    def back_up(self) -> None:
+        """Make a base backup beside the server's data; the log since then is in the archive alone."""
+        self._run("pg_basebackup", *self._where, "-D", self._base, "-c", "fast", "--wal-method=none")
+
+    def archive_all(self) -> None:
+        """Return once everything written so far is in the archive."""
+        name = self.query("SELECT pg_walfile_name(pg_switch_wal())")
+        deadline = time.monotonic() + 30
+        while not (self._archive / name).exists():
+            assert time.monotonic() < deadline, f"{name} is not archived"
+            time.sleep(0.05)
+
+    def lose(self) -> None:
+        """The server dies and its disk with it; base backup and archive are elsewhere."""
+        self.stop(how="immediate")
+        shutil.rmtree(self._data)
+
+    def recover(self, to: str) -> None:
+        """Start from the base backup, replaying the archive up to a moment; return once it may be written to."""
+        shutil.copytree(self._base, self._data)
+        settings = {
+            "restore_command": f"'cp {self._archive}/%f %p'",
+            "recovery_target_time": f"'{to}'",
+            "recovery_target_action": "'promote'",
+        }
+        with (self._folder / "data" / "postgresql.auto.conf").open("a") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        (self._folder / "data" / "recovery.signal").touch()
+        for path in (self._folder / "data", *(self._folder / "data").rglob("*")):
+            shutil.chown(path, self._user or os.geteuid())
+        self.start()
+        deadline = time.monotonic() + 60
+        while self.query("SELECT pg_is_in_recovery()") != "f":
+            assert time.monotonic() < deadline, "still in recovery"
+            time.sleep(0.05)
 
     def create(self, *, template: str = "template0") -> str:
         """Make a database, empty or a copy; its name."""
@@ -72,10 +118,23 @@ class PostgresServer:
         return f"postgresql://{SUPERUSER}@127.0.0.1:{self._port}/{name}"
 
     @property
+    def _base(self) -> str:
+        return str(self._folder / "base")
+
+    @property
+    def _archive(self) -> Path:
+        return self._folder / "archive"
+
+    def _make_folder(self, folder: Path) -> None:
+        folder.mkdir()
+        if self._user is not None:
+            shutil.chown(folder, self._user)
+
+    @property
     def _where(self) -> tuple[str, ...]:
         return ("-h", "127.0.0.1", "-p", str(self._port), "-U", SUPERUSER)
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def _run(self, program: str, *arguments: str) -> str:
         done = subprocess.run(
             [self._bin / program, *arguments],
             user=self._user,
@@ -86,14 +145,15 @@ class PostgresServer:
             check=False,
         )
         assert done.returncode == 0, (program, arguments, done.stdout)
+        return (done.stdout or b"").decode()
 
 
 @contextmanager
-def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
+def running_postgres(*, durable: bool = False, archiving: bool = False) -> Iterator[PostgresServer]:
     """A started server; at the end it is stopped and its folder removed."""
     folder = Path(tempfile.mkdtemp(prefix="lgsp-postgres-"))
     try:
-        server = PostgresServer(folder, durable=durable)
+        server = PostgresServer(folder, durable=durable, archiving=archiving)
         server.start()
         try:
             yield server

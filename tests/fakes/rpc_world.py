@@ -21,6 +21,7 @@ from gateway.domain.dialect import NATIONAL
 from gateway.domain.document import Document
 from gateway.domain.ids import OrganId, VendorId
 from gateway.domain.mandate import VendorSystem, mandates_over
+from gateway.flows.admission import StorageAdmission
 from gateway.flows.config import AccountPolicy, OnUnknown, ReceiptAt
 from gateway.flows.statuses import InboxFlow
 from gateway.flows.submission import SubmissionFlow
@@ -40,6 +41,7 @@ from gateway.sandbox.pki import VENDOR_URI, Identity, Pki, make_pki
 from gateway.store.store import Store, open_store
 from gateway.translate.edxml.translator import EdxmlTranslator
 from gateway.xmlsafe import Limits
+from tests.fakes.admission import Disk, make_admission
 from tests.fakes.clock import SettableClock
 from tests.fakes.signatures import FakeSignatures
 from tests.make import (
@@ -99,6 +101,8 @@ class World:
     clock: SettableClock
     wakeups: LocalWakeups
     metrics: Metrics
+    disk: Disk
+    admission: StorageAdmission
     signatures: FakeSignatures
     server: RpcServer
     port: int = 0
@@ -161,7 +165,7 @@ class World:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, config: dict[str, Any] | None = None, parts: dict[str, Any] | None = None
+    folder: Path, *, config: dict[str, Any] | None = None, parts: dict[str, Any] | None = None, quota: int = 0
 ) -> AsyncIterator[World]:
     """A gateway over real TLS; `config` changes RpcConfig, `parts` replaces what the server is wired with."""
     clock, wakeups, metrics = SettableClock(), LocalWakeups(), Metrics(CollectorRegistry())
@@ -171,17 +175,21 @@ async def running(
         store = await open_store(folder / "gateway.db")
         cleanup.push_async_callback(store.close)
         await fill_directory(store)
+        disk = Disk()
+        admission = make_admission(disk, blob_index=store.blobs, metrics=metrics, quota=quota)
         wiring: dict[str, Any] = {
             "submissions": SubmissionFlow(
                 documents=store.documents,
                 directory=store.directory,
                 blob_index=store.blobs,
                 blobs=blobs,
+                admission=admission,
                 signatures=signatures,
                 translator=EdxmlTranslator(blobs=blobs, limits=Limits(), dialect=NATIONAL),
                 account=ACCOUNT,
                 signature_policy=signing.SignaturePolicy(),
                 limits=rules.Limits(),
+                is_working_day=lambda _: True,
                 clock=clock,
                 metrics=metrics,
                 wakeups=wakeups,
@@ -200,6 +208,7 @@ async def running(
             "events": store.events,
             "blobs": blobs,
             "blob_index": store.blobs,
+            "admission": admission,
             "wakeups": wakeups,
             "vendors": VENDORS,
             "clock": clock,
@@ -213,6 +222,8 @@ async def running(
             clock=clock,
             wakeups=wakeups,
             metrics=metrics,
+            disk=disk,
+            admission=admission,
             signatures=signatures,
             server=server,
             port=await server.start(),

@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm" / "lgsp-gateway"
 MINIMAL = CHART / "ci" / "minimal-values.yaml"
 FULL = CHART / "ci" / "full-values.yaml"
+SHARED = CHART / "ci" / "shared-values.yaml"
+"""PostgreSQL and a bucket: pods of two roles."""
 
 
 def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -41,9 +43,14 @@ def find(manifests: list[dict[str, Any]], kind: str, name: str = "lgsp") -> dict
     return found
 
 
+def templates_of(manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The pod templates of all workloads."""
+    return [each["spec"]["template"] for each in manifests if each["kind"] in {"StatefulSet", "Deployment"}]
+
+
 def pod_of(manifests: list[dict[str, Any]]) -> dict[str, Any]:
-    """The pod's specification."""
-    pod = find(manifests, "StatefulSet")["spec"]["template"]["spec"]
+    """The specification of the first workload's pod."""
+    pod = templates_of(manifests)[0]["spec"]
     assert isinstance(pod, dict)
     return pod
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from gateway.rpc.health import ALIVE
-from tests.helm.chart import CHART, FULL, MINIMAL, config_of, find, helm, pod_of, rendered
+from tests.helm.chart import CHART, FULL, MINIMAL, SHARED, config_of, find, helm, pod_of, rendered, templates_of
 
 pytestmark = pytest.mark.helm
 
@@ -29,7 +29,7 @@ def walk(value: Any) -> Iterator[tuple[str, Any]]:
             yield from walk(inner)
 
 
-@pytest.mark.parametrize("values", [MINIMAL, FULL], ids=["minimal", "full"])
+@pytest.mark.parametrize("values", [MINIMAL, FULL, SHARED], ids=["minimal", "full", "shared"])
 def test_lint_is_clean(values: Path) -> None:
     """`helm lint --strict` has nothing to say."""
     run = helm("lint", "--strict", CHART, "-f", values)
@@ -38,12 +38,13 @@ def test_lint_is_clean(values: Path) -> None:
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-@pytest.mark.parametrize("values", [MINIMAL, FULL], ids=["minimal", "full"])
+@pytest.mark.parametrize("values", [MINIMAL, FULL, SHARED], ids=["minimal", "full", "shared"])
 def test_manifests_are_valid_kubernetes(values: Path, version: str) -> None:
     """Every built-in object passes Kubernetes' own schema, unknown fields refused."""
     manifests = rendered(values=values)
     builtin = [each for each in manifests if each["kind"] not in UNKNOWN_KINDS]
-    assert {"StatefulSet", "Service", "ConfigMap", "ServiceAccount"} <= {each["kind"] for each in builtin}
+    workload = "Deployment" if values is SHARED else "StatefulSet"
+    assert {workload, "Service", "ConfigMap", "ServiceAccount"} <= {each["kind"] for each in builtin}
     for manifest in builtin:
         kubernetes_validate.validate(manifest, version, strict=True)
 
@@ -61,7 +62,7 @@ def test_values_arrive_in_the_configuration_unchanged() -> None:
     assert config["vendors"][1]["certificate_sha256"] == values["vendors"][1]["certificateSha256"]
 
 
-@pytest.mark.parametrize("values", [MINIMAL, FULL], ids=["minimal", "full"])
+@pytest.mark.parametrize("values", [MINIMAL, FULL, SHARED], ids=["minimal", "full", "shared"])
 def test_ports_agree(values: Path) -> None:
     """Listeners, container ports, probes, services and network policy name the same ports."""
     manifests = rendered(values=values)
@@ -92,7 +93,7 @@ def test_probes_ask_for_services_that_exist() -> None:
     assert "service" not in container["readinessProbe"]["grpc"]
 
 
-@pytest.mark.parametrize("values", [MINIMAL, FULL], ids=["minimal", "full"])
+@pytest.mark.parametrize("values", [MINIMAL, FULL, SHARED], ids=["minimal", "full", "shared"])
 def test_every_file_of_the_configuration_is_mounted(values: Path) -> None:
     """Each path in gateway.toml lies in a mounted volume, and each named file is an entry of it."""
     manifests = rendered(values=values)
@@ -106,22 +107,29 @@ def test_every_file_of_the_configuration_is_mounted(values: Path) -> None:
         for kind in source.values()
         for item in kind["items"]
     }
+    for mount in container["volumeMounts"]:
+        for item in volumes.get(mount["name"], {}).get("secret", {}).get("items", []):
+            mounted.add(str(PurePosixPath(mount["mountPath"], item["path"])))
     config = tomllib.loads(config_of(manifests))
     files = {value for key, value in walk(config) if key in {"tls_certificate", "tls_key", "client_ca"}}
-    files |= {value for key, value in walk(config) if key in {"secret_file", "ca_file"}}
+    files |= {
+        value for key, value in walk(config) if key in {"secret_file", "ca_file", "url_file", "secret_access_key_file"}
+    }
     assert files == mounted
     folders = {mount["mountPath"] for mount in container["volumeMounts"]}
     assert config["signatures"]["trust_dir"] in folders
-    assert {str(PurePosixPath(config[part]["path"]).parent) for part in ("store", "blobs")} <= folders
-    assert str(PurePosixPath(container["args"][-1]).parent) in folders
+    paths = [config[part]["path"] for part in ("store", "blobs") if "path" in config[part]]
+    assert {str(PurePosixPath(path).parent) for path in paths} <= folders
+    assert str(PurePosixPath(container["args"][2]).parent) in folders
 
 
-def test_secrets_are_only_named() -> None:
+@pytest.mark.parametrize("values", [FULL, SHARED], ids=["full", "shared"])
+def test_secrets_are_only_named(values: Path) -> None:
     """No object of the chart is a Secret, no environment carries one, and no key of the configuration holds one."""
-    manifests = rendered(values=FULL)
+    manifests = rendered(values=values)
     assert "Secret" not in {each["kind"] for each in manifests}
     assert not {"env", "envFrom", "stringData"} & {key for key, _ in walk(manifests)}
-    assert "secret" not in tomllib.loads(config_of(manifests))["axis"]["national"]
+    assert not {"secret", "url", "secret_access_key"} & {key for key, _ in walk(tomllib.loads(config_of(manifests)))}
 
 
 def test_pod_is_confined() -> None:
@@ -190,7 +198,37 @@ def test_services_select_the_pod() -> None:
     """Services, network policy and stateful set agree on the pod's labels."""
     manifests = rendered(values=FULL)
     labels = find(manifests, "StatefulSet")["spec"]["template"]["metadata"]["labels"].items()
+    assert find(manifests, "Service")["spec"]["selector"]["app.kubernetes.io/component"] == "all"
     for service in ("lgsp", "lgsp-metrics"):
         assert find(manifests, "Service", service)["spec"]["selector"].items() <= labels
     assert find(manifests, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"].items() <= labels
     assert find(manifests, "StatefulSet")["spec"]["selector"]["matchLabels"].items() <= labels
+
+
+def test_roles_are_workloads_of_their_own() -> None:
+    """With PostgreSQL and a bucket nothing is claimed, each role has its pods, and vendors reach those that serve."""
+    manifests = rendered(values=SHARED)
+    assert "StatefulSet" not in {each["kind"] for each in manifests}
+    replicas = {}
+    for role in ("rpc", "delivery"):
+        workload = find(manifests, "Deployment", f"lgsp-{role}")["spec"]
+        replicas[role] = workload["replicas"]
+        labels = workload["template"]["metadata"]["labels"].items()
+        assert workload["selector"]["matchLabels"].items() <= labels
+        (container,) = workload["template"]["spec"]["containers"]
+        assert container["args"][-2:] == ["--role", role]
+        serves = find(manifests, "Service")["spec"]["selector"].items() <= labels
+        assert serves is (role == "rpc")
+        assert find(manifests, "Service", "lgsp-metrics")["spec"]["selector"].items() <= labels
+        assert find(manifests, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"].items() <= labels
+    assert replicas == {"rpc": 3, "delivery": 1}
+    assert [each["metadata"]["name"] for each in manifests if each["kind"] == "PodDisruptionBudget"] == ["lgsp-rpc"]
+    assert len(find(manifests, "NetworkPolicy")["spec"]["egress"]) == 3
+
+
+def test_roles_differ_in_their_role_alone() -> None:
+    """Both pods have the same volumes, files and confinement."""
+    rpc, delivery = (each["spec"] for each in templates_of(rendered(values=SHARED)))
+    for pod, role in ((rpc, "rpc"), (delivery, "delivery")):
+        pod["containers"][0]["args"].remove(role)
+    assert rpc == delivery

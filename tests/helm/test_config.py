@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.sandbox.pki import make_pki, write_pki
-from tests.helm.chart import FULL, MINIMAL, ROOT, config_of, rendered
+from tests.helm.chart import FULL, MINIMAL, ROOT, SHARED, config_of, rendered
 
 pytestmark = pytest.mark.helm
 
@@ -25,12 +25,19 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "tls/client-ca.crt": "vendors-ca.pem",
         "trust/root.pem": "trust/root.pem",
         "axis/national/ca.crt": "servers-ca.pem",
+        "blobs/ca.crt": "servers-ca.pem",
     }
     for target, source in files.items():
         path = mounted / target
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes((pki_folder / source).read_bytes())
-    (mounted / "axis/national/secret").write_text("dummy-secret\n", encoding="utf-8")
+    (mounted / "postgres").mkdir()
+    for name, text in {
+        "axis/national/secret": "dummy-secret",
+        "blobs/secret": "dummy-secret",
+        "postgres/url": "postgresql://dummy@database.example/lgsp",
+    }.items():
+        (mounted / name).write_text(f"{text}\n", encoding="utf-8")
     return mounted
 
 
@@ -49,7 +56,7 @@ def check(volumes: Path, folder: Path, config: str) -> subprocess.CompletedProce
     )
 
 
-@pytest.mark.parametrize("values", [MINIMAL, FULL], ids=["minimal", "full"])
+@pytest.mark.parametrize("values", [MINIMAL, FULL, SHARED], ids=["minimal", "full", "shared"])
 def test_rendered_configuration_is_accepted(volumes: Path, tmp_path: Path, values: Path) -> None:
     """`check-config` accepts what the chart renders, every value of it."""
     run = check(volumes, tmp_path, config_of(rendered(values=values)))

@@ -16,20 +16,23 @@ BY_THE_CHART = {
     "ServerSettings": {"listen", "tls_certificate", "tls_key", "client_ca", "plaintext_loopback_vendor"},
     "SignatureSettings": {"trust_dir"},
     "AxisSettings": {"secret", "secret_file", "ca_file"},
+    "BlobSettings": {"path", "secret_access_key", "secret_access_key_file", "ca_file"},
 }
 """Settings the chart writes itself: ports, paths, and files made of named secrets."""
-OF_THE_CHART = {"tls", "clientCa", "trust", "secret", "ca"}
-"""Values that become volumes, not settings."""
+OF_THE_CHART = {"tls", "clientCa", "trust", "secret", "ca", "secretAccessKey", "replicas"}
+"""Values that become volumes or numbers of pods, not settings."""
 SECTIONS = {
     "ServerSettings": SCHEMA["properties"]["server"],
     "SignatureSettings": SCHEMA["properties"]["signatures"],
     "LogSettings": SCHEMA["properties"]["log"],
     "LimitSettings": SCHEMA["properties"]["limits"],
+    "BlobSettings": SCHEMA["properties"]["blobs"],
     "DeliverySettings": SCHEMA["properties"]["delivery"],
+    "RetentionSettings": SCHEMA["properties"]["retention"],
     "AxisSettings": SCHEMA["$defs"]["account"],
     "VendorSettings": SCHEMA["properties"]["vendors"]["items"],
 }
-FIXED = {"health", "metrics", "store", "blobs"}
+FIXED = {"health", "metrics", "store"}
 """Sections the chart writes itself, whole."""
 
 
@@ -67,7 +70,10 @@ def test_every_section_of_the_settings_is_known() -> None:
 
 
 REFUSED = {
-    "two pods": ("replicas=2", "/replicas"),
+    "no pods": ("delivery.replicas=0", "/delivery/replicas"),
+    "PostgreSQL without a bucket": ("postgres.secret=database", "/blobs"),
+    "bucket without its key": ("blobs.bucket=documents", "/blobs"),
+    "key in the values": ("blobs.secretAccessKey.value=s3cret", "value"),
     "unknown key": ("server.drainSecond=5", "drainSecond"),
     "unknown top key": ("replicaCount=1", "replicaCount"),
     "secret in the values": ("axis.national.secret.value=s3cret", "value"),

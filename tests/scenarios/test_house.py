@@ -8,7 +8,7 @@ from gateway.domain.ids import OrganId
 from gateway.domain.lifecycle import DeliveryState, MessageState
 from gateway.domain.outcome import Unavailable
 from gateway.flows.worker import Worker
-from tests.make import NOW
+from tests.make import NOW, ROUTE
 from tests.scenarios.world import (
     MINUTE,
     OURS,
@@ -37,6 +37,8 @@ async def until(condition):
 
 def make_worker(gateway, **policy):
     return Worker(
+        account=gateway.outbound._accounts[ROUTE].policy,
+        breaker=gateway.breaker,
         owner="w",
         outbox=gateway.outbox,
         deliver=gateway.outbound.deliver,
@@ -150,7 +152,7 @@ async def test_upkeep_goes_on_after_a_failure(world):
         world.clock.advance(timedelta(days=3650))
 
         class Failing:
-            async def depth(self, *, at):
+            async def depth(self, *, at, near):
                 raise OSError("disk")
 
         gateway.upkeep._outbox = Failing()

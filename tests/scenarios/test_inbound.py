@@ -10,13 +10,14 @@ from gateway.domain.document import StaffInfo
 from gateway.domain.ids import OrganId
 from gateway.domain.lifecycle import ItemState, ReceptionState
 from gateway.domain.outcome import Rejected, Unavailable
-from gateway.domain.packet import PacketKind
+from gateway.domain.packet import PacketKind, SplitPacket, StoredObject
+from gateway.domain.reconciliation import DiscrepancyKind
 from gateway.domain.status import ACCEPTED, AGREED, FINISHED, NOT_AGREED, StatusReport
 from gateway.domain.verdict import Verdict
 from gateway.flows.config import ReceiptAt
 from gateway.flows.receipts import report_on
 from gateway.ports import Waiting
-from tests.fakes.fuse import Fuse
+from tests.fakes.fuse import Crash, Fuse
 from tests.make import (
     NOW,
     ROUTE,
@@ -153,7 +154,7 @@ async def test_what_cannot_be_taken_is_kept_and_answered(world, data, code):
     item = world.axis.put(data, kind=PacketKind.DOCUMENT)
     async with world.gateway() as gateway:
         await gateway.poller.poll()
-        assert (await gateway.store.outbox.depth(at=world.clock.now())).quarantined == 1
+        assert (await gateway.store.outbox.depth(at=world.clock.now(), near=timedelta(hours=1))).quarantined == 1
         assert await gateway.store.items.states(ROUTE, [item.axis_doc_id]) == {item.axis_doc_id: ItemState.REJECTED}
         assert len(await stored_keys(gateway)) == 1
         if code:
@@ -204,6 +205,135 @@ async def test_one_bad_item_stops_no_other(world):
     async with world.gateway() as gateway:
         await gateway.poller.poll()
         assert len(await waiting(gateway)) == 4
+
+
+async def test_poison_is_shown_and_not_told(world):
+    """A packet on which our work always breaks: neighbours flow; it is tried ever more seldom, kept and shown."""
+    poison = await put_document(world, make_incoming())
+    async with world.gateway() as gateway:
+        translator, tries = gateway.intake._translator, 0
+        read = translator.read
+
+        async def break_one(received):
+            nonlocal tries
+            if received.item == poison:
+                tries += 1
+                raise ArithmeticError("bug")
+            return await read(received)
+
+        translator.read = break_one
+        for _ in range(120):
+            await gateway.poller.poll()
+            gateway.clock.advance(MINUTE)
+        assert 5 <= tries <= 12, "two hours of polls"
+        neighbour = await put_document(world, make_incoming())
+        await gateway.poller.poll()
+        assert world.axis.told == [(neighbour.axis_doc_id, True)]
+        (shown,) = await gateway.store.discrepancies.open(ROUTE)
+        assert (shown.kind, shown.key) == (DiscrepancyKind.HANDLING_BROKE, poison.axis_doc_id)
+        assert "ArithmeticError" in shown.detail
+        assert await gateway.store.items.original(ROUTE, poison.axis_doc_id) is not None
+    async with world.gateway() as gateway:  # the next release
+        await gateway.poller.poll()
+        await gateway.reconciler.show()
+        assert await gateway.store.discrepancies.open(ROUTE) == ()
+    assert world.axis.told[-1] == (poison.axis_doc_id, True)
+
+
+async def test_a_status_that_breaks_holds_back_those_behind_it(world):
+    """06 waits while placing its 03 breaks, at each poll; after a restart both are placed in order."""
+    letter = make_letter(to=(make_organization(THEIRS),))
+    async with world.gateway() as gateway:
+        sent = (await submit(gateway, letter)).sent.document
+        await run_until_idle(gateway)
+        first = await put_status(world, sent, ACCEPTED)
+        await put_status(world, sent, FINISHED)
+        translator = gateway.intake._translator
+        read = translator.read
+
+        async def break_first(received):
+            if received.item == first:
+                raise ArithmeticError("bug")
+            return await read(received)
+
+        translator.read = break_first
+        for _ in range(3):
+            await gateway.poller.poll()
+            gateway.clock.advance(MINUTE)
+            assert await statuses(gateway) == []
+    async with world.gateway() as gateway:
+        await gateway.poller.poll()
+        assert [code for _, code in await statuses(gateway)] == [ACCEPTED, FINISHED]
+
+
+async def test_recorded_statuses_are_resumed_in_order(world):
+    """Several statuses recorded and never placed are placed as they were recorded, though reading the first is slow."""
+    letter = make_letter(to=(make_organization(THEIRS),))
+    async with world.gateway() as gateway:
+        sent = (await submit(gateway, letter)).sent.document
+        await run_until_idle(gateway)
+        for code in (ACCEPTED, FINISHED):
+            item = await put_status(world, sent, code)
+            received = await gateway.poller._fetcher.fetch(item)
+            await gateway.store.items.record(received, at=gateway.clock.now())
+            gateway.clock.advance(timedelta(seconds=1))
+    async with world.gateway() as gateway:
+        read = gateway.intake._translator.read
+
+        async def slow_first(received):
+            if received.item != item:
+                await asyncio.sleep(0.2)
+            return await read(received)
+
+        gateway.intake._translator.read = slow_first
+        await gateway.poller.poll()
+        assert [code for _, code in await statuses(gateway)] == [ACCEPTED, FINISHED]
+
+
+async def test_a_packet_left_whole_is_split_later(world):
+    """What a crash between storing and splitting left whole is kept as parts after the next poll, and still whole."""
+    item = await put_document(world, make_incoming())
+    async with world.gateway() as gateway:
+
+        async def crash(received, spans):
+            raise Crash
+
+        gateway.intake._split = crash
+        await gateway.poller.poll()
+    async with world.gateway() as gateway:
+        assert isinstance((await gateway.store.items.original(ROUTE, item.axis_doc_id)).kept, StoredObject)
+        await gateway.poller.poll()
+        assert isinstance((await gateway.store.items.original(ROUTE, item.axis_doc_id)).kept, SplitPacket)
+        assert len(await waiting(gateway)) == 2
+        assert len(await stored_keys(gateway)) == 2
+    assert world.axis.told == [(item.axis_doc_id, True)]
+
+
+async def test_without_the_claim_nothing_is_taken_in(world):
+    """Of several gateways one polls: another's claim keeps this one from asking; once it is given up, it does."""
+    await put_document(world, make_incoming())
+    async with world.gateway() as gateway:
+        name, hold = f"poll:{ROUTE}", timedelta(days=1)
+        assert await gateway.store.claims.take(name, "another", hold_for=hold, at=gateway.clock.now())
+        assert await gateway.poller.poll() == 0
+        assert await waiting(gateway) == ()
+        await gateway.store.claims.give_up(name, "another")
+        assert await gateway.poller.poll() == 1
+
+
+async def test_a_claim_lost_in_the_middle_begins_no_new_item(world):
+    """The items under way end, those not begun are left to the one that has the claim now."""
+    for _ in range(12):
+        await put_document(world, make_incoming(to=(make_organization(OURS),)))
+    async with world.gateway() as gateway:
+        fetch = world.axis.fetch
+
+        async def lose(item, writer):
+            gateway.poller._claim._until = 0.0
+            return await fetch(item, writer)
+
+        world.axis.fetch = lose
+        assert 1 <= await gateway.poller.poll() <= 4, "no more than were under way at a time"
 
 
 async def test_an_altered_document_is_refused(world):
@@ -439,7 +569,7 @@ async def test_a_crash_between_any_two_steps_of_receiving(tmp_path, first):
             assert sorted(e.recipient.code for e in await waiting(gateway)) == [OURS, OURS_TOO], steps
             assert await statuses(gateway) == [(THEIRS, "03"), (THEIRS, "06")], steps
             assert await gateway.store.items.unfinished(ROUTE, limit=10) == (), steps
-            assert (await gateway.store.outbox.depth(at=NOW)).quarantined == 0
+            assert (await gateway.store.outbox.depth(at=NOW, near=timedelta(hours=1))).quarantined == 0
             world.clock.advance(timedelta(days=3650))
             await gateway.upkeep.collect_orphans()
             assert len(await stored_keys(gateway)) == 4, steps

@@ -1,19 +1,25 @@
-"""What docs/operators.md promises to somebody at 3 a.m.: log lines that name the document, queries that find it."""
+"""What docs/operators.md promises to somebody at 3 a.m.: log lines that name the document, commands that repair."""
 
 import json
 import re
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
+from typer.testing import CliRunner
 
+from gateway.cli import app
+from gateway.cli.inbox import inbox
+from gateway.cli.outbox import outbox
+from gateway.domain.ids import OrganId
+from gateway.domain.lifecycle import ItemState, MessageState
+from gateway.domain.operating import Action, Order
 from gateway.domain.outcome import Rejected
 from gateway.domain.packet import PacketKind
+from gateway.ports import MessageFilter
 from tests.fakes.axis import Fate
-from tests.make import make_attachment, make_document, make_organization
+from tests.make import ROUTE, make_attachment, make_directory_row, make_document, make_organization
 from tests.scenarios.world import OURS, PDF, THEIRS, World, make_letter, run_until_idle, submit
 
 PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
@@ -25,18 +31,37 @@ def world(tmp_path):
     return World(tmp_path)
 
 
-def query_on(table: str) -> str:
-    """The page's query that begins with this table."""
-    blocks = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    (found,) = [block for block in blocks if re.search(rf"^FROM {table} ", block, flags=re.MULTILINE)]
-    return found
+def page_commands() -> set[str]:
+    """Every command that the page tells operators to type, without its arguments."""
+    words = re.findall(
+        r"`?lgsp-gateway ((?:outbox|inbox|packet) [a-z-]+|retention|audit)", PAGE.read_text(encoding="utf-8")
+    )
+    return set(words)
 
 
-def look(world: World, table: str) -> list[dict[str, object]]:
-    """What the query shows, read as the page says: read-only, beside the running gateway."""
-    with closing(sqlite3.connect(f"file:{world.folder / 'gateway.db'}?mode=ro", uri=True)) as database:
-        database.row_factory = sqlite3.Row
-        return [dict(row) for row in database.execute(query_on(table))]
+@pytest.mark.parametrize("command", sorted(page_commands()))
+def test_the_page_names_commands_that_exist(command):
+    """Whoever types what the page says gets that command's help, with the options the page names for it."""
+    done = CliRunner().invoke(app, [*command.split(), "--help"], terminal_width=200)
+    assert done.exit_code == 0
+    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if f"lgsp-gateway {command}" in line]
+    named = {
+        option
+        for line in lines
+        for call in re.findall(rf"lgsp-gateway {command}([^`]*)", line)
+        for option in re.findall(r"--[a-z-]+", call)
+    }
+    assert {option for option in named if option not in done.output} == set()
+
+
+def test_the_page_names_every_repair():
+    """No command of `outbox` and `inbox` is left out of the page."""
+    made = {
+        f"{name} {typer_command.name or typer_command.callback.__name__}"
+        for name, group in (("outbox", outbox), ("inbox", inbox))
+        for typer_command in group.registered_commands
+    }
+    assert made <= page_commands()
 
 
 async def test_the_log_leads_from_a_document_to_its_end(world):
@@ -66,7 +91,7 @@ async def test_a_retry_says_when_it_is_due(world):
 
 
 async def test_held_messages_are_found(world):
-    """The page's query names document, recipients and reason of a held message, and nothing that went out."""
+    """The operators' desk names document, recipients and reason of a held message, and nothing that went out."""
     world.axis.fates.append(Fate.LOSE_ANSWER)
     world.axis.askable = False
     async with world.gateway() as gateway:
@@ -74,31 +99,61 @@ async def test_held_messages_are_found(world):
         await run_until_idle(gateway)
         await submit(gateway, make_letter(document_id="another"))
         await run_until_idle(gateway)
-        (row,) = look(world, "messages")
-    assert (row["state"], row["kind"]) == ("held", "edoc")
-    assert (row["name"], row["document_id"]) == (f"documents/{held.sent.uid}", held.sent.document.document_id)
-    assert sorted(str(row["recipients"]).split(",")) == ["H99.01", "H99.02"]
-    assert row["reason"]
+        now, states = gateway.clock.now(), frozenset(MessageState) - {MessageState.SENT}
+        (line,) = await gateway.store.operations.messages(MessageFilter(states=states), limit=9, at=now)
+        facts = await gateway.store.operations.message(line.id, at=now)
+    assert (line.state, facts.uid, line.document_id) == ("held", held.sent.uid, held.sent.document.document_id)
+    assert line.first_recipients == ("H99.01", "H99.02")
+    assert line.reason == facts.attempts[-1].reason != ""
+    assert facts.first_submitted_at is not None
 
 
-async def test_quarantined_packets_are_found_with_their_file(world):
-    """The page's query names the defect, and the file below the blobs that holds the very bytes."""
-    world.axis.put(b"no packet at all", kind=PacketKind.DOCUMENT)
+async def test_a_held_message_that_the_axis_lacks_is_sent_by_one_order(world):
+    """The operator looked, the axis has nothing: one order, and it arrives once, as sent."""
+    world.axis.fates.append(Fate.LOSE_PACKET)
+    world.axis.askable = False
+    async with world.gateway() as gateway:
+        held = await submit(gateway, make_letter())
+        await run_until_idle(gateway)
+        now, states = gateway.clock.now(), frozenset({MessageState.HELD})
+        (line,) = await gateway.store.operations.messages(MessageFilter(states=states), limit=9, at=now)
+        order = Order(action=Action.MARK_NOT_SENT, operator="anna")
+        await gateway.store.operations.carry_out(line.id, order, at=now)
+        await run_until_idle(gateway)
+        views = (await gateway.store.documents.get(held.sent.uid)).deliveries
+    assert {view.state for view in views} == {"sent"}
+    assert len(world.axis.taken) == 1
+
+
+async def test_a_packet_for_nobody_is_taken_in_once_its_agency_is_known(world):
+    """Quarantined and told `fail`; the directory learns the agency, the operator retakes, the vendor gets it."""
+    late = OrganId("H98.77")
+    document = make_document(
+        sender=make_organization(THEIRS), to=(make_organization(late),), attachments=(make_attachment(PDF),)
+    )
+    world.axis.put(await world.document_packet(document), kind=PacketKind.DOCUMENT)
     async with world.gateway() as gateway:
         await gateway.poller.poll()
-        (row,) = look(world, "axis_items")
-    assert (row["defect_code"], row["state"]) == ("NOT_XML", "rejected")
-    (file,) = [path for path in world.folder.rglob("*") if path.as_posix().endswith(str(row["file"]))]
-    assert file.read_bytes() == b"no packet at all"
+        (problem,) = await gateway.store.operations.problems(limit=9)
+        assert (problem.code, problem.told_at is not None) == ("NO_LOCAL_RECIPIENT", True)
+        world.axis.rows = (*world.axis.rows, make_directory_row(late, parent_axis_id="axis-H98"))
+        await gateway.directory.sync()
+        now = gateway.clock.now()
+        await gateway.store.operations.retake(ROUTE, problem.axis_doc_id, operator="anna", reason="", at=now)
+        await gateway.poller.poll()
+        (waiting,) = await gateway.store.operations.waiting(limit=9)
+        states = await gateway.store.items.states(ROUTE, [problem.axis_doc_id])
+    assert (waiting.recipient, waiting.document_id) == (late, document.document_id)
+    assert states == {problem.axis_doc_id: ItemState.SETTLED}
 
 
 async def test_waiting_documents_are_found(world):
-    """The page's query names what no vendor system has taken."""
+    """The operators' desk names what no vendor system has taken."""
     document = make_document(
         sender=make_organization(THEIRS), to=(make_organization(OURS),), attachments=(make_attachment(PDF),)
     )
     world.axis.put(await world.document_packet(document), kind=PacketKind.DOCUMENT)
     async with world.gateway() as gateway:
         await gateway.poller.poll()
-        (row,) = look(world, "receptions")
-    assert (row["recipient"], row["state"], row["document_id"]) == (OURS, "waiting", document.document_id)
+        (line,) = await gateway.store.operations.waiting(limit=9)
+    assert (line.recipient, line.state, line.document_id) == (OURS, "waiting", document.document_id)

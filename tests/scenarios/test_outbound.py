@@ -7,7 +7,7 @@ from gateway.domain.outcome import Rejected, Unavailable
 from gateway.flows.config import OnUnknown
 from tests.fakes.axis import Fate
 from tests.fakes.fuse import Fuse
-from tests.make import make_acceptance
+from tests.make import ROUTE, make_acceptance
 from tests.scenarios.world import (
     LEASE,
     MINUTE,
@@ -244,9 +244,9 @@ async def test_a_lost_lease_sends_nothing(world):
     """A worker whose lease ran out and was given to another neither sends nor settles."""
     async with world.gateway() as gateway:
         await submit(gateway, make_letter())
-        (late,) = await gateway.outbox.lease("slow", limit=1, lease_for=LEASE, at=world.clock.now())
+        (late,) = await gateway.outbox.lease("slow", route=ROUTE, limit=1, lease_for=LEASE, at=world.clock.now())
         world.clock.advance(LEASE + MINUTE)
-        (_,) = await gateway.outbox.lease("other", limit=1, lease_for=LEASE, at=world.clock.now())
+        (_,) = await gateway.outbox.lease("other", route=ROUTE, limit=1, lease_for=LEASE, at=world.clock.now())
         await gateway.outbound.deliver(late)
     assert world.axis.attempts == 0
 

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from gateway.blobs.content import LocalBlobs
 from gateway.domain import rules
 from gateway.domain.backoff import Backoff
+from gateway.domain.circuit import CircuitRules
 from gateway.domain.dialect import NATIONAL
 from gateway.domain.document import Document, Organization, TraceHeader
 from gateway.domain.ids import Digest, OrganId, VendorId
@@ -26,27 +27,34 @@ from gateway.domain.mandate import VendorSystem
 from gateway.domain.packet import Draft, StoredObject
 from gateway.domain.signing import SignaturePolicy
 from gateway.domain.status import StatusReport
+from gateway.flows.breaker import Breaker
+from gateway.flows.claim import Claim
 from gateway.flows.config import (
     AccountPolicy,
     InboundPolicy,
     OnUnknown,
     OutboundPolicy,
     ReceiptAt,
+    ReconcilePolicy,
     UpkeepPolicy,
 )
 from gateway.flows.directory import DirectorySync
+from gateway.flows.fetching import Fetcher
 from gateway.flows.inbound import Intake
 from gateway.flows.outbound import Outbound, OutboundAccount
 from gateway.flows.polling import Poller
+from gateway.flows.reconcile import Reconciler
 from gateway.flows.statuses import InboxFlow
 from gateway.flows.submission import SubmissionFlow
 from gateway.flows.upkeep import Upkeep
 from gateway.flows.wakeups import LocalWakeups
+from gateway.flows.worker import Worker
 from gateway.observability.metrics import Metrics
 from gateway.ports import Submission, SubmissionResult
 from gateway.store.store import Store, open_store
 from gateway.translate.edxml.translator import EdxmlTranslator
 from gateway.xmlsafe import Limits
+from tests.fakes.admission import Disk, make_admission
 from tests.fakes.axis import FakeAxis
 from tests.fakes.clock import SettableClock
 from tests.fakes.fuse import Crash, Fuse, Fused
@@ -81,7 +89,10 @@ class Gateway:
     blobs: LocalBlobs
     outbox: Any
     outbound: Outbound
+    worker: Worker
+    breaker: Breaker
     poller: Poller
+    reconciler: Reconciler
     intake: Intake
     submissions: SubmissionFlow
     inbox: InboxFlow
@@ -92,7 +103,7 @@ class Gateway:
 
     async def send_due(self) -> int:
         """Lease what is due and deliver it, one after the other; how many."""
-        leased = await self.outbox.lease("w", limit=10, lease_for=LEASE, at=self.clock.now())
+        leased = await self.outbox.lease("w", route=ROUTE, limit=10, lease_for=LEASE, at=self.clock.now())
         for message in leased:
             await self.outbound.deliver(message)
         return len(leased)
@@ -110,7 +121,8 @@ class World:
         self.database = ""
         """URL of a PostgreSQL database; empty = a file in the folder."""
         self.clock = SettableClock()
-        self.axis = FakeAxis()
+        self.disk = Disk()
+        self.axis = FakeAxis(clock=self.clock)
         self.axis.rows = tuple(
             make_directory_row(code, parent_axis_id="" if "." not in code else f"axis-{code[:3]}", aliases=aliases)
             for code, aliases in (
@@ -124,6 +136,9 @@ class World:
         )
         self.signatures = FakeSignatures()
         self.on_unknown = OnUnknown.HOLD
+        self.outbound = OUTBOUND
+        self.divided_codes: frozenset[str] = frozenset()
+        self.circuit = CircuitRules()
         self.receipt = ReceiptAt.VENDOR_ACK
         self.recipients_per_message = 100
         self.packet_limit = PACKET_LIMIT
@@ -134,7 +149,8 @@ class World:
         """A world of its own in the same state, so that one preparation serves many crashes."""
         shutil.copytree(self.folder, folder)
         other = copy.copy(self)
-        other.folder, other.axis, other.clock = folder, copy.deepcopy(self.axis), copy.deepcopy(self.clock)
+        other.folder = folder
+        other.axis, other.clock = copy.deepcopy((self.axis, self.clock))
         return other
 
     @asynccontextmanager
@@ -182,6 +198,7 @@ class World:
         )
         translator: Any = Fused(EdxmlTranslator(blobs=wired, limits=Limits(), dialect=self.dialect), fuse)
         metrics, wakeups = Metrics(CollectorRegistry()), LocalWakeups()
+        admission = make_admission(self.disk, blob_index=store.blobs, metrics=metrics)
         account = AccountPolicy(
             name=ROUTE,
             local_roots=frozenset({OrganId("H98")}),
@@ -191,13 +208,23 @@ class World:
             settling_time=SETTLING,
             dialect=self.dialect,
             on_unknown=self.on_unknown,
+            divided_codes=self.divided_codes,
+            circuit=self.circuit,
         )
+        breaker = Breaker(account=account, outbox=outbox, clock=self.clock, metrics=metrics, draw=lambda: 0.0)
         common: Any = {"clock": self.clock, "metrics": metrics, "wakeups": wakeups}
+
+        def claim(job: str) -> Claim:
+            # Long: these gateways crash and follow one another in no time, under one name.
+            hold_for = timedelta(hours=1)
+            return Claim(claims=store.claims, name=f"{job}:{ROUTE}", owner="w", clock=self.clock, hold_for=hold_for)
+
         sync = DirectorySync(
             axis=axis,
             directory=directory,
             vendors=[VendorSystem(id=VENDOR, uri_sans=frozenset(), certificate_sha256=frozenset(), serves=self.serves)],
             interval=MINUTE,
+            claim=claim("directory"),
             clock=self.clock,
         )
         intake = Intake(
@@ -213,26 +240,55 @@ class World:
             refresh_directory=sync.refresh,
             **common,
         )
+        outbound = Outbound(
+            outbox=outbox,
+            translator=translator,
+            accounts={ROUTE: OutboundAccount(axis=axis, policy=account, breaker=breaker)},
+            policy=self.outbound,
+            draw=lambda: 0.0,
+            **common,
+        )
+        fetcher = Fetcher(axis=axis, blobs=wired, admission=admission, packet_limit=PACKET_LIMIT)
         return Gateway(
             store=store,
             blobs=blobs,
             outbox=outbox,
-            outbound=Outbound(
+            outbound=outbound,
+            worker=Worker(
+                owner="w",
+                account=account,
+                breaker=breaker,
                 outbox=outbox,
-                translator=translator,
-                accounts={ROUTE: OutboundAccount(axis=axis, policy=account)},
-                policy=OUTBOUND,
-                draw=lambda: 0.0,
-                **common,
+                deliver=outbound.deliver,
+                policy=self.outbound,
+                clock=self.clock,
+                wakeups=wakeups,
             ),
+            breaker=breaker,
             poller=Poller(
                 axis=axis,
                 intake=intake,
+                fetcher=fetcher,
+                admission=admission,
                 items=items,
                 blobs=wired,
-                policy=InboundPolicy(poll_interval=MINUTE, concurrency=4, packet_limit=PACKET_LIMIT),
+                discrepancies=store.discrepancies,
+                claim=claim("poll"),
+                policy=InboundPolicy(poll_interval=MINUTE, concurrency=4),
                 clock=self.clock,
                 ready=lambda: ready or sync.loaded,
+            ),
+            reconciler=Reconciler(
+                axis=axis,
+                intake=intake,
+                fetcher=fetcher,
+                items=items,
+                outbox=outbox,
+                records=store.reconciliation,
+                discrepancies=store.discrepancies,
+                claim=claim("reconcile"),
+                policy=RECONCILE,
+                **common,
             ),
             intake=intake,
             submissions=SubmissionFlow(
@@ -240,11 +296,13 @@ class World:
                 directory=directory,
                 blob_index=index,
                 blobs=wired,
+                admission=admission,
                 signatures=self.signatures,
                 translator=translator,
                 account=account,
                 signature_policy=SignaturePolicy(),
                 limits=rules.Limits(),
+                is_working_day=lambda day: day.weekday() < 5,
                 **common,
             ),
             inbox=InboxFlow(
@@ -271,7 +329,9 @@ OUTBOUND = OutboundPolicy(
     poll_interval=MINUTE,
     drain_grace=MINUTE,
 )
+RECONCILE = ReconcilePolicy(interval=15 * MINUTE, window=timedelta(days=7), settling_time=SETTLING)
 UPKEEP = UpkeepPolicy(
+    deadline_near=timedelta(hours=2),
     measure_interval=MINUTE,
     clean_interval=MINUTE,
     unreferenced_for=timedelta(days=1),

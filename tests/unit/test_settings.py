@@ -1,12 +1,15 @@
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from gateway.bootstrap import configs
+from gateway.blobs.s3 import Bucket
+from gateway.bootstrap import configs, problems
+from gateway.domain.admission import Terms
 from gateway.domain.dialect import DIALECTS, Dialect, StatusContainer, TypePractice
 from gateway.settings import SettingsError, StoreSettings, database_of, load, secret_of
 
@@ -159,6 +162,29 @@ def test_habits_can_come_from_the_environment(write: Any, monkeypatch: pytest.Mo
 def test_an_unknown_habit_is_refused(write: Any, line: str, key: str) -> None:
     """A word outside the lists names its key."""
     assert f"axis.national.{key}" in problems_of(write(agencies=f'agencies = ["H99"]\n{line}'))
+
+
+def test_attachments_may_go_into_a_bucket(write: Any, tmp_path: Path) -> None:
+    """A bucket's keys arrive where it is opened, its secret from a file; reserve and quota decide admission."""
+    (tmp_path / "s3").write_text(" hidden \n", encoding="utf-8")
+    (tmp_path / "ca.pem").write_bytes(b"authorities")
+    lines = (
+        f'bucket = "lgsp"\nendpoint = "https://s3.test"\nregion = "vn-1"\naccess_key_id = "key"\nquota_bytes = 9\n'
+        f'reserve_bytes = 7\nsecret_access_key_file = "{tmp_path}/s3"\nca_file = "{tmp_path}/ca.pem"\n'
+    )
+    settings = load(write(f"{BASE}[blobs]\n{lines}"))
+    assert configs.bucket(settings.blobs) == Bucket(
+        name="lgsp",
+        endpoint="https://s3.test",
+        region="vn-1",
+        access_key_id="key",
+        secret="hidden",
+        ca_pem=b"authorities",
+    )
+    assert configs.storage_terms(settings.blobs) == Terms(reserve=7, quota=9)
+    assert not [line for line in problems(settings, now=datetime.now(tz=UTC)) if "blobs" in line]
+    (tmp_path / "s3").write_text("\n", encoding="utf-8")
+    assert "blobs.secret_access_key_file: holds no secret" in problems(settings, now=datetime.now(tz=UTC))
 
 
 def test_a_database_may_be_a_server(write: Any, tmp_path: Path) -> None:

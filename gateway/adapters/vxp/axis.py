@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
@@ -15,8 +16,8 @@ from gateway.adapters.vxp.client import Listing, VxpClient, read_answer
 from gateway.adapters.vxp.config import FetchBy, SentList, VxpAccount
 from gateway.adapters.vxp.download import read_embedded, read_raw
 from gateway.adapters.vxp.faults import TOO_LARGE, UNWRITABLE, Answer, as_unavailable, judge, judge_broken, text
-from gateway.adapters.vxp.rows import SentRow, read_agency, read_item, read_sent
-from gateway.adapters.vxp.sent import USUAL_PAGES, find_sent
+from gateway.adapters.vxp.rows import read_agency, read_item, read_sent, read_taken_item
+from gateway.adapters.vxp.sharing import Shared
 from gateway.adapters.vxp.signing import file_hash, header_safe
 from gateway.domain.agency import DirectoryRow
 from gateway.domain.errors import ErrorCode, GatewayError
@@ -34,12 +35,17 @@ from gateway.domain.outcome import (
     Uncertain,
 )
 from gateway.domain.packet import AxisItem, PacketKind, Sealed
+from gateway.domain.sentlist import SentEntries, SentEntry
+from gateway.domain.vntime import edxml_date, vietnam_date
 from gateway.observability.metrics import Metrics
 from gateway.ports import Axis, BlobWriter, Clock, DirectoryListing, Fetched, Waiting
 
 _log = structlog.get_logger()
 _EDOC = {"servicetype": "eDoc"}
 _MAX_PAGES = 100
+_USUAL_PAGES = frozenset({10, 15, 20, 25, 30, 40, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000})
+"""Row counts at which a list may be one page of a longer one."""
+_CANNOT_LIST = CannotTell(reason="the axis is asked by docId only, and the docId was lost with the answer")
 _UNOFFERED = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 
 _WORDS = {
@@ -47,6 +53,7 @@ _WORDS = {
     Waiting: "accepted",
     Fetched: "accepted",
     DirectoryListing: "accepted",
+    SentEntries: "accepted",
     Rejected: "rejected",
     Unavailable: "unavailable",
     Uncertain: "uncertain",
@@ -57,7 +64,7 @@ _WORDS = {
 """Metric label of each result; a question that was answered counts as accepted."""
 
 _Row = TypeVar("_Row")
-_Result = TypeVar("_Result", bound=Outcome | Finding | Waiting | Fetched | DirectoryListing)
+_Result = TypeVar("_Result", bound=Outcome | Finding | Waiting | Fetched | DirectoryListing | SentEntries)
 
 
 class VxpAxis(Axis):
@@ -70,6 +77,7 @@ class VxpAxis(Axis):
         self._metrics = metrics
         self._http = HttpClient(tls_ca_file=account.tls_ca_file, concurrency=account.concurrency, retry=account.retry)
         self._client = VxpClient(account=account, clock=clock, http=self._http)
+        self._sent = Shared(self._read_all_sent, keep=lambda read: isinstance(read, SentEntries), clock=clock)
 
     @property
     def account(self) -> AccountName:
@@ -94,16 +102,33 @@ class VxpAxis(Axis):
     async def find(self, query: SentQuery) -> Finding:
         """Look for a document in getSentEdocList, where the axis lists by sender; CannotTell where it does not.
 
+        One list serves all who ask within seconds, as far as it was asked for late enough for each.
+        """
+        if self._account.sent_list is SentList.BY_DOCID:
+            return _CANNOT_LIST
+        return await self._observed("getSentEdocList", self._find(query))
+
+    async def sent_list(self) -> SentEntries | CannotTell:
+        """All that getSentEdocList lists, where the axis lists by sender; CannotTell where it does not.
+
         The operation has no documented pages. A list of a usual page's length is asked for its next page; the same
         rows again mean that the axis knows no pages and this was all.
         """
         if self._account.sent_list is SentList.BY_DOCID:
-            return CannotTell(reason="the axis is asked by docId only, and the docId was lost with the answer")
-        return await self._observed("getSentEdocList", self._find(query))
+            return _CANNOT_LIST
+        return await self._observed("getSentEdocList", self._sent.get(since=self._clock.now()))
+
+    async def sent_packet(self, axis_doc_id: AxisDocId) -> SentEntries | CannotTell:
+        """What getSentEdocList lists under one docId."""
+        return await self._observed("getSentEdocList", self._read_one_sent(axis_doc_id))
 
     async def waiting(self, kind: PacketKind) -> Waiting | Unavailable:
         """What is not yet acknowledged, one answer's worth: acknowledged items make room for further ones."""
         return await self._observed("getReceivedEdocList", self._waiting(kind))
+
+    async def acknowledged(self, kind: PacketKind, *, since: datetime) -> Waiting | Unavailable:
+        """What is acknowledged as done, by getReceivedEdocList with a status; none where the axis ignores it."""
+        return await self._observed("getReceivedEdocList", self._acknowledged(kind, since))
 
     async def fetch(self, item: AxisItem, writer: BlobWriter) -> Fetched | Rejected | Unavailable:
         """Download a packet as it is, a trailing line end included. Rejected if longer than `writer` takes.
@@ -159,9 +184,20 @@ class VxpAxis(Axis):
         return self._judge(reply)
 
     async def _find(self, query: SentQuery) -> Finding:
+        read = await self._sent.get(since=query.listed_since or self._clock.now())
+        return read if isinstance(read, CannotTell) else read.find(query)
+
+    async def _read_one_sent(self, axis_doc_id: AxisDocId) -> SentEntries | CannotTell:
+        rows = await self._read_sent_page({"docId": axis_doc_id})
+        if isinstance(rows, CannotTell):
+            return rows
+        # An axis that ignores the parameter lists more than was asked for.
+        return SentEntries(row for row in rows if row.axis_doc_id == axis_doc_id)
+
+    async def _read_all_sent(self) -> SentEntries | CannotTell:
         rows = await self._read_sent_page({})
-        if isinstance(rows, CannotTell) or len(rows) not in USUAL_PAGES:
-            return rows if isinstance(rows, CannotTell) else find_sent(rows, query)
+        if isinstance(rows, CannotTell) or len(rows) not in _USUAL_PAGES:
+            return rows if isinstance(rows, CannotTell) else SentEntries(rows)
         size, seen = len(rows), dict.fromkeys(rows)
         for index in range(2, _MAX_PAGES + 1):
             page = await self._read_sent_page({"pageSize": str(size), "pageIndex": str(index)})
@@ -170,11 +206,11 @@ class VxpAxis(Axis):
             known = len(seen)
             seen.update(dict.fromkeys(page))
             if len(seen) == known or len(page) < size:
-                return find_sent(seen, query)
+                return SentEntries(seen)
         return CannotTell(reason=f"the axis's list has more than {_MAX_PAGES} pages")
 
-    async def _read_sent_page(self, page: dict[str, str]) -> tuple[SentRow, ...] | CannotTell:
-        parameters = {**_EDOC, "messagetype": PacketKind.DOCUMENT.value, "docId": "", **page}
+    async def _read_sent_page(self, narrowed: dict[str, str]) -> tuple[SentEntry, ...] | CannotTell:
+        parameters = {**_EDOC, "messagetype": PacketKind.DOCUMENT.value, "docId": "", **narrowed}
         listing = await self._ask_list("getSentEdocList", parameters, read_sent)
         reply = listing if isinstance(listing, Broken) else listing.answer
         if isinstance(listing, Broken) or listing.answer.envelope is None:
@@ -187,8 +223,16 @@ class VxpAxis(Axis):
         return listing.rows
 
     async def _waiting(self, kind: PacketKind) -> Waiting | Unavailable:
-        read = partial(read_item, kind=kind)
-        listing = await self._list("getReceivedEdocList", {**_EDOC, "messagetype": kind.value}, read)
+        return await self._received(kind, {}, partial(read_item, kind=kind))
+
+    async def _acknowledged(self, kind: PacketKind, since: datetime) -> Waiting | Unavailable:
+        narrowed = {"status": "done", "fromDate": edxml_date(vietnam_date(since))}
+        return await self._received(kind, narrowed, partial(read_taken_item, kind=kind, since=since))
+
+    async def _received(
+        self, kind: PacketKind, narrowed: dict[str, str], read: Callable[[Mapping[str, object]], AxisItem | None]
+    ) -> Waiting | Unavailable:
+        listing = await self._list("getReceivedEdocList", {**_EDOC, "messagetype": kind.value, **narrowed}, read)
         if isinstance(listing, Unavailable):
             return listing
         envelope = listing.answer.envelope

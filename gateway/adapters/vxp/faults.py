@@ -39,6 +39,8 @@ _FINAL: Mapping[str, str] = {
     "19": "the sender is not registered under this system id",
     "22": "the axis calls the edXML malformed",
 }
+_GENERAL = frozenset({"", _CONFIGURATION, "20", "21"})
+"""Codes that say nothing about the packet at hand."""
 _PASSING: Mapping[str, str] = {
     _CONFIGURATION: "the axis refuses the account's system id or secret",
     "20": "the axis reports an error of its own",
@@ -134,7 +136,8 @@ def judge(answer: Answer, *, now: datetime, doc_id: AxisDocId | None = None) -> 
         return Uncertain(reason=f"the axis said OK with error code {words}")
     if envelope.code in _FINAL:
         return Rejected(code=envelope.code, reason=clip(envelope.description) or _FINAL[envelope.code])
-    return Unavailable(reason=words, retry_after=wish)
+    code = "" if envelope.code in _GENERAL else envelope.code
+    return Unavailable(reason=words, retry_after=wish, code=code)
 
 
 def judge_broken(broken: Broken) -> Outcome:

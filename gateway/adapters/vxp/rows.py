@@ -3,34 +3,19 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway.adapters.vxp.faults import clip, text, usable_doc_id
 from gateway.domain.agency import DirectoryRow
 from gateway.domain.ids import OrganId
 from gateway.domain.packet import AxisItem, PacketKind
+from gateway.domain.sentlist import SentEntry
 from gateway.domain.vntime import from_vietnam
 
-_ACKNOWLEDGED = frozenset({"done", "fail"})
+_DONE, _FAIL = "done", "fail"
 _SEPARATORS = re.compile(r"[,;\s]+")
 _MILLISECONDS = re.compile(r"[0-9]{12,14}", re.ASCII)
 _LOCAL_FORMS = ("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M:%S.%f", "%d/%m/%Y %H:%M:%S")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SentRow:
-    """One recipient of one sent packet, or several recipients joined."""
-
-    doc_id: str
-    """senderDocId: the DocId that sendEdoc gave; "" where left out."""
-    message_type: str
-    sender: str
-    recipients: tuple[OrganId, ...]
-    title: str
-    notation: str
-    sent_at: datetime | None
-    """None if absent or written in no known form."""
 
 
 def read_codes(value: object) -> tuple[OrganId, ...]:
@@ -46,12 +31,15 @@ def read_codes(value: object) -> tuple[OrganId, ...]:
 
 def read_item(row: Mapping[str, object], kind: PacketKind) -> AxisItem | None:
     """One line of getReceivedEdocList; None if it has no usable docId, is of another kind or already acknowledged."""
-    doc_id = usable_doc_id(text(row.get("docId")))
-    if doc_id is None or text(row.get("messageType")).lower() not in {"", kind.value}:
+    return None if text(row.get("status")).lower() in {_DONE, _FAIL} else _read_any_item(row, kind)
+
+
+def read_taken_item(row: Mapping[str, object], kind: PacketKind, since: datetime) -> AxisItem | None:
+    """The same of an item that was acknowledged as done; None for any other, and for one made before `since`."""
+    made = read_time(row.get("created_time"))
+    if text(row.get("status")).lower() != _DONE or (made is not None and made < since):
         return None
-    if text(row.get("status")).lower() in _ACKNOWLEDGED:
-        return None
-    return AxisItem(axis_doc_id=doc_id, kind=kind, recipients=read_codes(row.get("to")))
+    return _read_any_item(row, kind)
 
 
 def read_agency(row: Mapping[str, object]) -> DirectoryRow | None:
@@ -70,16 +58,17 @@ def read_agency(row: Mapping[str, object]) -> DirectoryRow | None:
     )
 
 
-def read_sent(row: Mapping[str, object]) -> SentRow:
+def read_sent(row: Mapping[str, object]) -> SentEntry:
     """One line of getSentEdocList."""
-    return SentRow(
-        doc_id=text(row.get("senderDocId")),
-        message_type=text(row.get("messageType")).lower(),
+    return SentEntry(
+        axis_doc_id=usable_doc_id(text(row.get("senderDocId"))),
+        kind=text(row.get("messageType")).lower(),
         sender=text(row.get("fromCode")),
         recipients=read_codes(row.get("toCode")),
         title=text(row.get("title")),
         notation=text(row.get("notation")),
         sent_at=read_time(row.get("sentTime")),
+        failed=text(row.get("receiveStatus")).lower() == _FAIL,
     )
 
 
@@ -97,6 +86,13 @@ def read_time(value: object) -> datetime | None:
         return local.astimezone(UTC) if local.tzinfo else from_vietnam(local)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def _read_any_item(row: Mapping[str, object], kind: PacketKind) -> AxisItem | None:
+    doc_id = usable_doc_id(text(row.get("docId")))
+    if doc_id is None or text(row.get("messageType")).lower() not in {"", kind.value}:
+        return None
+    return AxisItem(axis_doc_id=doc_id, kind=kind, recipients=read_codes(row.get("to")))
 
 
 def _read_local(written: str) -> datetime | None:

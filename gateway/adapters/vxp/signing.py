@@ -25,14 +25,16 @@ ORDER = (
     "AgencyCode",
     "from",
     "to",
+    "fromDate",
     "pageSize",
     "pageIndex",
     "timestamp",
     "Content-Type",
     "status",
 )
-"""Logical names in the order in which the national Java SDK signs them; the page names, which it does not know, stand
-before `timestamp`. The server goes by `sign-header-key`, so any order verifies; this one is met in the field."""
+"""Logical names in the order in which the national Java SDK signs them; those of dates and pages, which it does not
+know, stand before `timestamp`. The server goes by `sign-header-key`: any order verifies, this one is met in the field.
+"""
 
 
 def timestamp(instant: datetime) -> str:

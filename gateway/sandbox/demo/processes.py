@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -27,8 +27,13 @@ class Child:
         self._process = process
 
     @classmethod
-    async def start(cls, name: str, arguments: Sequence[str], *, log: Path) -> Self:
-        """Start `python -m gateway` with these arguments in a session of its own; standard error goes to `log`."""
+    async def start(
+        cls, name: str, arguments: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None
+    ) -> Self:
+        """Start `python -m gateway` with these arguments in a session of its own; standard error goes to `log`.
+
+        `environment` is added to this process's own.
+        """
         with log.open("ab") as sink:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -39,6 +44,7 @@ class Child:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=sink,
                 start_new_session=True,
+                env={**os.environ, **(environment or {})},
             )
         return cls(name, process, log)
 

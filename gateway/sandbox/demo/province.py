@@ -1,5 +1,6 @@
 """One province of the demo: its gateway's configuration, process and addresses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,6 +71,10 @@ class ProvinceSpec:
     first_retry_seconds: float = 0.5
     settling_seconds: float = 1.0
     poll_seconds: float = 0.5
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Settings that win over the configuration written, e.g. LGSP_STORE__URL; they may hold secrets."""
+    role: str = "all"
+    """What the process does."""
 
 
 class Province:
@@ -133,8 +138,9 @@ class Province:
         """Start the gateway and wait until its health service says SERVING."""
         self._child = await Child.start(
             self.spec.gateway,
-            ["serve", "--config", str(self.config)],
+            ["serve", "--config", str(self.config), "--role", self.spec.role],
             log=self.home / "gateway.log",
+            environment=self.spec.environment,
         )
         await until(self._is_ready, within=within, what=f"{self.spec.gateway} ready", child=self._child)
 

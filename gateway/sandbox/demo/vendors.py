@@ -144,11 +144,13 @@ class Vendor:
         request = inbox_service_pb2.AcknowledgeDocumentRequest(name=received.name, ack_id=received.ack_id)
         await self._inbox.AcknowledgeDocument(request, timeout=_CALL_SECONDS)
 
-    async def report(self, received: inbox_service_pb2.ReceivedDocument, status_code: str) -> None:
-        """Tell the sender what the agency did."""
+    async def report(
+        self, received: inbox_service_pb2.ReceivedDocument, status_code: str, *, request_id: str = ""
+    ) -> None:
+        """Tell the sender what the agency did; the same `request_id` again is the same report."""
         request = inbox_service_pb2.ReportStatusRequest(
             name=received.name,
-            request_id=str(uuid.uuid4()),
+            request_id=request_id or str(uuid.uuid4()),
             status_code=status_code,
             staff_info=document_pb2.StaffInfo(department="Văn thư", staff="Nguyễn Văn B"),
         )

@@ -1,11 +1,13 @@
 """The local directory: durability, what is left behind, what a full or broken disk does."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -17,6 +19,7 @@ from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.ids import ObjectKey
 from gateway.domain.packet import StoredObject
 from tests.fakes.clock import SettableClock
+from tests.fakes.disks import small_disk
 
 
 @pytest.fixture
@@ -33,6 +36,12 @@ async def store(blobs: LocalBlobs, content: bytes) -> StoredObject:
     async with blobs.writer(limit=10) as writer:
         await writer.write(content)
         return await writer.finish()
+
+
+async def write_for_ever(blobs: LocalBlobs) -> None:
+    async with blobs.writer(limit=1 << 40) as writer:
+        while True:
+            await writer.write(bytes(1024 * 1024))
 
 
 def kill_when_written(script: str, root: Path) -> None:
@@ -157,3 +166,42 @@ async def test_what_cannot_be_discarded_now_is_left_to_the_sweep(tmp_path):
     with capture_logs() as logs:
         await blobs.discard([ObjectKey("20260101/stubborn")])
     assert [(line["event"], line["key"]) for line in logs] == [("blob.not_discarded", "20260101/stubborn")]
+
+
+async def test_a_full_disk_is_storage_full(blobs, root, monkeypatch):
+    """Where the disk says that it is full, so do we, and the object is gone."""
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(GatewayError) as refused:
+        await store(blobs, b"x")
+    assert refused.value.code is ErrorCode.STORAGE_FULL
+    assert files(root) == []
+
+
+async def test_what_does_not_fit_is_gone_at_once(tmp_path):
+    """An object larger than the disk: STORAGE_FULL, and all the room is back before the caller has its answer."""
+    with small_disk(tmp_path / "disk") as disk:
+        if disk is None:
+            pytest.skip("mounting is not permitted here")
+        blobs = LocalBlobs(disk.folder / "blobs", clock=SettableClock())
+        before = disk.free
+        with pytest.raises(GatewayError) as refused:
+            await write_for_ever(blobs)
+        assert refused.value.code is ErrorCode.STORAGE_FULL
+        assert files(disk.folder / "blobs") == []
+        assert before - disk.free < 64 * 1024
+        async with blobs.writer(limit=10) as writer:
+            await writer.write(b"fits")
+            assert (await writer.finish()).size == 4
+
+
+async def test_what_others_put_beside_is_not_ours(blobs, root):
+    """The sweep is shown only keys of our form."""
+    stored = await store(blobs, b"ours")
+    (root / "lost+found").mkdir()
+    (root / "lost+found" / "theirs").write_bytes(b"x")
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert [key async for batch in blobs.keys(older_than=later) for key in batch] == [stored.key]

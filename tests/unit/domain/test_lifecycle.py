@@ -22,7 +22,7 @@ from gateway.domain.lifecycle import (
             ReceptionState.WAITING,
             {ReceptionState.ACKNOWLEDGED, ReceptionState.REFUSED},
         ),
-        (ITEM_MOVES, ItemState, ItemState.FETCHED, {ItemState.SETTLED, ItemState.REJECTED}),
+        (ITEM_MOVES, ItemState, ItemState.FETCHED, {ItemState.SETTLED}),
     ],
 )
 def test_the_tables_are_whole(moves, states, start, final):

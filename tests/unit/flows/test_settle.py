@@ -10,7 +10,7 @@ from gateway.domain.lifecycle import MESSAGE_MOVES, MessageState
 from gateway.domain.outcome import Absent, Accepted, CannotTell, Found, Rejected, Unavailable, Uncertain
 from gateway.domain.packet import PacketKind
 from gateway.flows.config import OnUnknown
-from gateway.flows.settle import MessageFacts, SettlePolicy, resend, settle
+from gateway.flows.settle import MOST_INTERRUPTIONS, MessageFacts, SettlePolicy, resend, settle, suspect
 from tests.make import NOW
 
 HOUR = timedelta(hours=1)
@@ -44,6 +44,7 @@ policies = st.builds(
     ),
     settling_time=st.timedeltas(timedelta(0), HOUR),
     on_unknown=st.sampled_from(OnUnknown),
+    longest_wait=st.none() | st.timedeltas(timedelta(seconds=1), HOUR),
 )
 draws = st.floats(0, 1, exclude_max=True)
 facts = st.builds(
@@ -59,6 +60,14 @@ facts = st.builds(
         (NOW + timedelta(days=1)).replace(tzinfo=None),
         timezones=st.just(NOW.tzinfo),
     ),
+    first_submitted_at=st.none() | st.just(NOW),
+    deadline_at=st.none()
+    | st.datetimes(
+        (NOW - timedelta(days=1)).replace(tzinfo=None),
+        (NOW + timedelta(days=4)).replace(tzinfo=None),
+        timezones=st.just(NOW.tzinfo),
+    ),
+    interruptions=st.integers(0, 9),
 )
 
 
@@ -225,7 +234,7 @@ def test_waits_grow_and_end():
     first, third = (decide(Unavailable(reason="down"), make_facts(attempts=n)).due_at for n in (0, 2))
     assert (first, third) == (NOW + timedelta(seconds=30), NOW + timedelta(seconds=120))
     end = decide(Unavailable(reason="down"), make_facts(created_at=NOW - timedelta(hours=72)))
-    assert (end.state, end.reason) == (MessageState.FAILED, "down")
+    assert (end.state, end.reason) == (MessageState.FAILED, "down (given up after 1 attempts in 72 hours)")
 
 
 def test_a_refusal_shows_the_peers_code_and_words():
@@ -238,3 +247,50 @@ def test_resend_is_no_attempt():
     """An interrupted attempt is due at once and not counted."""
     settlement = resend("interrupted", now=NOW)
     assert (settlement.state, settlement.due_at, settlement.counted) == (MessageState.QUEUED, NOW, False)
+
+
+@pytest.mark.parametrize(
+    ("left", "waits"),
+    [
+        (timedelta(minutes=40), timedelta(minutes=20)),
+        (timedelta(seconds=40), timedelta(seconds=30)),
+        (timedelta(hours=9), timedelta(minutes=60)),
+        (timedelta(0), timedelta(minutes=60)),
+    ],
+)
+def test_a_deadline_shortens_waits(left, waits):
+    """Half of the time left, no less than the first wait; after the deadline the usual wait."""
+    late = make_facts(attempts=20, deadline_at=NOW + left)
+    assert decide(Unavailable(reason="down"), late).due_at == NOW + waits
+    asked = make_facts(attempts=20, deadline_at=NOW + left, settle_after=NOW)
+    assert decide(CannotTell(reason="down", passing=True), asked).due_at == NOW + waits
+
+
+def test_an_outage_puts_nothing_off_for_long():
+    """While the peer is down a message waits as long as the circuit says; the peer's own wish stands."""
+    policy = make_policy(longest_wait=timedelta(minutes=1))
+    assert decide(Unavailable(reason="down"), make_facts(attempts=20), policy).due_at == NOW + timedelta(minutes=1)
+    wish = Unavailable(reason="maintenance", retry_after=timedelta(minutes=7))
+    assert decide(wish, make_facts(attempts=20), policy).due_at == NOW + timedelta(minutes=7)
+
+
+@given(facts, st.sampled_from([MessageState.QUEUED, MessageState.SUBMITTING, MessageState.UNCERTAIN]))
+def test_who_ends_the_process_again_and_again_is_for_an_operator(facts, state):
+    """After too many cut attempts in a row: FAILED if nothing can have left, else HELD; before, it goes on."""
+    settlement = suspect(state, facts)
+    assert (settlement is None) == (facts.interruptions < MOST_INTERRUPTIONS)
+    if settlement is not None:
+        assert settlement.state in MESSAGE_MOVES[state]
+        harmless = state is MessageState.QUEUED or facts.kind is PacketKind.STATUS
+        assert settlement.state is (MessageState.FAILED if harmless else MessageState.HELD)
+        assert str(facts.interruptions) in settlement.reason
+
+
+def test_what_is_held_says_when_and_how_often():
+    """An operator reads what the axis said, when the packet first left and how many attempts ended; never too long."""
+    facts = make_facts(attempts=3, settle_after=NOW, first_submitted_at=NOW)
+    reason = decide(CannotTell(reason="by docId only"), facts).reason
+    assert reason == "by docId only (first submitted 2026-03-02T02:30:00+00:00, 3 attempts ended)"
+    long = decide(CannotTell(reason="x" * 2000), facts).reason
+    assert len(long) == 1000
+    assert long.endswith("3 attempts ended)")

@@ -1,20 +1,37 @@
 import asyncio
 from collections import deque
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from gateway.domain.backoff import Backoff
-from gateway.domain.ids import MessageId
+from gateway.domain.circuit import CircuitRules, Sign
+from gateway.domain.dialect import NATIONAL
+from gateway.domain.ids import MessageId, OrganId
 from gateway.domain.lifecycle import MessageState
-from gateway.flows.config import OutboundPolicy
+from gateway.flows.breaker import Breaker
+from gateway.flows.config import AccountPolicy, OnUnknown, OutboundPolicy
 from gateway.flows.wakeups import LocalWakeups
 from gateway.flows.worker import Worker
+from gateway.observability.metrics import Metrics
 from gateway.ports import LeasedMessage, OutboxQueue
 from tests.fakes.clock import SettableClock
 from tests.make import NOW, ROUTE
 
 LONG = timedelta(hours=1)
+ACCOUNT = AccountPolicy(
+    name=ROUTE,
+    local_roots=frozenset(),
+    hop=OrganId("H98"),
+    packet_limit=1,
+    recipients_per_message=1,
+    settling_time=LONG,
+    dialect=NATIONAL,
+    on_unknown=OnUnknown.HOLD,
+    circuit=CircuitRules(failures=2, pause=timedelta(seconds=5)),
+)
 
 
 def make_message(name):
@@ -43,9 +60,16 @@ class QueueOfNames(OutboxQueue):
         self.renewed = asyncio.Event()
         self.lose_leases = False
         self.broken_looks = 0
+        self.fair = 0
+        self.caps = set()
+        self.hastened = 0
+        self.hastenable = 0
 
-    async def lease(self, owner, *, limit, lease_for, at):
+    async def lease(self, owner, *, route, limit, lease_for, at, longest_waiting=False, cap=None):
+        assert route == ROUTE
         self.asked.append(limit)
+        self.fair += limit if longest_waiting else 0
+        self.caps.add(cap)
         if self.broken_looks:
             self.broken_looks -= 1
             raise OSError("disk")
@@ -61,10 +85,19 @@ class QueueOfNames(OutboxQueue):
     async def settle(self, message, settlement, *, at):
         raise NotImplementedError
 
+    async def divide(self, message, *, reason, at):
+        raise NotImplementedError
+
+    async def hasten(self, route, *, at):
+        self.hastened += 1
+        batch = min(self.hastenable, 2000)
+        self.hastenable -= batch
+        return batch
+
     async def known_axis_ids(self, route, *, since):
         raise NotImplementedError
 
-    async def depth(self, *, at):
+    async def depth(self, *, at, near):
         raise NotImplementedError
 
 
@@ -79,14 +112,19 @@ def make_policy(**overrides):
     return OutboundPolicy(**(values | overrides))
 
 
-def make_worker(queue, deliver, **policy):
-    wakeups = LocalWakeups()
+def make_worker(queue, deliver, *, account=ACCOUNT, **policy):
+    wakeups, clock = LocalWakeups(), SettableClock()
+    breaker = Breaker(
+        account=account, outbox=queue, clock=clock, metrics=Metrics(CollectorRegistry()), draw=lambda: 0.0
+    )
     worker = Worker(
         owner="w1",
+        account=account,
+        breaker=breaker,
         outbox=queue,
         deliver=deliver,
         policy=make_policy(**policy),
-        clock=SettableClock(),
+        clock=clock,
         wakeups=wakeups,
     )
     return worker, wakeups
@@ -225,3 +263,77 @@ async def test_attempts_past_the_grace_are_cancelled():
     worker.stop()
     await asyncio.wait_for(task, 10)
     assert interrupted == ["a"]
+
+
+async def test_some_places_go_by_waiting_time():
+    """Of 40 places given one or a few at a time, ten were asked for by waiting time; the account's cap goes along."""
+    queue, done = QueueOfNames(*(f"m{n}" for n in range(40))), []
+
+    async def deliver(message):
+        done.append(message.id)
+
+    worker, _ = make_worker(queue, deliver, account=replace(ACCOUNT, max_in_flight=7), concurrency=3)
+    task = asyncio.create_task(worker.run())
+    await until(lambda: len(done) == 40)
+    worker.stop()
+    await asyncio.wait_for(task, 10)
+    assert 10 <= queue.fair <= 11
+    assert queue.caps == {7}
+
+
+async def test_an_open_circuit_leases_nothing_then_one_probe():
+    """While the peer is down nothing is leased; after the pause one message goes alone; its success lets all go."""
+    queue, done, go = QueueOfNames(*"abcdef"), [], asyncio.Event()
+    queue.hastenable = 2500
+
+    async def deliver(message):
+        if message.id == "c":
+            await go.wait()
+        breaker.heard(Sign.DOWN if message.id in "ab" else Sign.ALIVE)
+        done.append(message.id)
+
+    worker, wakeups = make_worker(queue, deliver)
+    breaker, clock = worker._breaker, worker._clock
+    task = asyncio.create_task(worker.run())
+    await until(lambda: done == ["a", "b"])
+    looks = len(queue.asked)
+    for _ in range(3):
+        wakeups.notify("outbox")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert len(queue.asked) == looks
+    clock.advance(ACCOUNT.circuit.pause)
+    wakeups.notify("outbox")
+    await until(lambda: len(queue.names) == 3)
+    wakeups.notify("outbox")
+    await asyncio.sleep(0.01)
+    assert (done, queue.hastened) == (["a", "b"], 0)
+    go.set()
+    await until(lambda: len(done) == 6)
+    wakeups.notify("outbox")
+    await until(lambda: queue.hastened == 2)
+    worker.stop()
+    await asyncio.wait_for(task, 10)
+    assert queue.hastenable == 0
+
+
+async def test_a_probe_that_ends_without_news_makes_room_for_another():
+    """A probe that breaks says nothing of the peer: the next message is tried, and the circuit does not stick."""
+    queue, tried = QueueOfNames(*"abcd"), []
+
+    async def deliver(message):
+        tried.append(message.id)
+        if message.id in "ab":
+            breaker.heard(Sign.DOWN)
+        if message.id == "c":
+            raise ArithmeticError("poison")
+
+    worker, wakeups = make_worker(queue, deliver)
+    breaker = worker._breaker
+    task = asyncio.create_task(worker.run())
+    await until(lambda: len(tried) == 2)
+    worker._clock.advance(ACCOUNT.circuit.pause)
+    wakeups.notify("outbox")
+    await until(lambda: tried == ["a", "b", "c", "d"])
+    worker.stop()
+    await asyncio.wait_for(task, 10)

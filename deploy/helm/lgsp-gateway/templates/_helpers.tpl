@@ -48,10 +48,21 @@ listen = "0.0.0.0:{{ $ports.health }}"
 listen = "0.0.0.0:{{ $ports.metrics }}"
 
 [store]
+{{- if .Values.postgres.secret }}
+url_file = "/etc/lgsp-gateway/postgres/url"
+{{- else }}
 path = "/var/lib/lgsp-gateway/gateway.db"
+{{- end }}
 
 [blobs]
 path = "/var/lib/lgsp-gateway/blobs"
+{{- if .Values.blobs.bucket }}
+secret_access_key_file = "/etc/lgsp-gateway/blobs/secret"
+{{- if .Values.blobs.ca }}
+ca_file = "/etc/lgsp-gateway/blobs/ca.crt"
+{{- end }}
+{{- end }}
+{{- include "lgsp-gateway.toml" (omit .Values.blobs "secretAccessKey" "ca") }}
 
 [log]
 {{- include "lgsp-gateway.toml" .Values.log }}
@@ -64,7 +75,10 @@ trust_dir = "/etc/lgsp-gateway/trust"
 {{- include "lgsp-gateway.toml" (omit .Values.signatures "trust") }}
 
 [delivery]
-{{- include "lgsp-gateway.toml" .Values.delivery }}
+{{- include "lgsp-gateway.toml" (omit .Values.delivery "replicas") }}
+
+[retention]
+{{- include "lgsp-gateway.toml" .Values.retention }}
 {{- range $name, $account := .Values.axis }}
 
 [axis.{{ $name }}]

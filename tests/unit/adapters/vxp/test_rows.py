@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.adapters.vxp.rows import read_agency, read_codes, read_item, read_sent, read_time
+from gateway.adapters.vxp.rows import read_agency, read_codes, read_item, read_sent, read_taken_item, read_time
 from gateway.domain.agency import DirectoryRow
 from gateway.domain.packet import AxisItem, PacketKind
 
@@ -70,6 +70,23 @@ def test_item_skipped(row):
     assert read_item(row, PacketKind.DOCUMENT) is None
 
 
+@pytest.mark.parametrize(
+    ("row", "known"),
+    [
+        ({"docId": "d-1", "status": "done", "created_time": "2026/03/02 10:00:00"}, True),
+        ({"docId": "d-1", "status": "DONE"}, True),
+        ({"docId": "d-1", "status": "done", "created_time": "2026/02/27 10:00:00"}, False),
+        ({"docId": "d-1", "status": "fail"}, False),
+        ({"docId": "d-1"}, False),
+        ({"docId": "d-1", "status": "done", "messageType": "status"}, False),
+        ({"status": "done"}, False),
+    ],
+)
+def test_taken_item(row, known):
+    """Only items acknowledged as done are taken, not ones of before the window; an unreadable time hides none."""
+    assert (read_taken_item(row, PacketKind.DOCUMENT, datetime(2026, 3, 1, tzinfo=UTC)) is not None) == known
+
+
 def test_agency():
     """Both old codes become aliases, once each, without the current one."""
     row = {"id": 7, "pid": "1", "code": "H98.01", "name": "UBND\nxã", "code102": "000.01.01.H98", "oldCode": "H98.01"}
@@ -85,5 +102,6 @@ def test_agency():
 def test_rows_are_total(row):
     """No row makes a reader stumble."""
     read_item(row, PacketKind.DOCUMENT)
+    read_taken_item(row, PacketKind.DOCUMENT, datetime(2026, 1, 1, tzinfo=UTC))
     read_agency(row)
     read_sent(row)

@@ -1,0 +1,161 @@
+"""Takes due messages out of the queue for a worker, with everything needed to make their packets."""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from gateway.domain.document import Priority
+from gateway.domain.ids import AccountName
+from gateway.ports.outbound import LeasedMessage
+from gateway.store import contents, postgres, rows
+from gateway.store.statements import batches
+from gateway.store.tables import IS_UNSETTLED, attachments, deliveries, documents, message_deliveries, messages
+
+_LEASED = (
+    messages.c.id,
+    messages.c.sequence,
+    messages.c.route,
+    messages.c.priority,
+    messages.c.state,
+    messages.c.attempts,
+    messages.c.due_at,
+    messages.c.lease_token,
+    messages.c.created_at,
+    messages.c.first_submitted_at,
+    messages.c.settle_after,
+    messages.c.document,
+    messages.c.report,
+    messages.c.deadline_at,
+    messages.c.interruptions,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What a worker asks of the queue."""
+
+    owner: str
+    route: AccountName
+    limit: int
+    lease_for: timedelta
+    longest_waiting: bool
+    cap: int | None
+
+
+async def take(conn: AsyncConnection, demand: Demand, *, at: datetime) -> tuple[LeasedMessage, ...]:
+    """Lease what is due and may go."""
+    room = demand.limit
+    if demand.cap is not None:
+        room = min(room, demand.cap - await _holding(conn, demand.route, at))
+    mark = {"token": secrets.token_hex(16), "owner": demand.owner, "until": at + demand.lease_for, "at": at}
+    leased: list[rows.Row] = []
+    # Urgency by urgency: each is a range of an index, however long the queue is.
+    for level in (None,) if demand.longest_waiting else sorted(Priority, reverse=True):
+        if len(leased) < room:
+            wanted = {"of": demand.route, "level": level, "room": room - len(leased)}
+            found = (await conn.execute(_OLDEST if level is None else _URGENT, mark | wanted)).all()
+            leased.extend(sorted(found, key=lambda row: (row.due_at, row.sequence)))
+    return await _messages(conn, leased)
+
+
+async def _holding(conn: AsyncConnection, route: AccountName, at: datetime) -> int:
+    """Leases of the route that hold now; on PostgreSQL, no other replica takes one before this transaction ends."""
+    if conn.dialect.name == "postgresql":
+        await conn.execute(postgres.ALONE, {"job": f"lease {route}"})
+    held = sa.select(sa.func.count()).where(
+        messages.c.route == route, messages.c.lease_token.is_not(None), messages.c.lease_until >= at
+    )
+    return (await conn.execute(held)).scalar_one()
+
+
+async def _messages(conn: AsyncConnection, leased: Sequence[rows.Row]) -> tuple[LeasedMessage, ...]:
+    """Leased rows with everything needed to make their packets."""
+    uids = {row.document for row in leased if row.document is not None}
+    headers: dict[str, str] = {}
+    for batch in batches(uids):
+        wanted = sa.select(documents.c.uid, documents.c.header).where(documents.c.uid.in_(batch))
+        headers.update((row.uid, row.header) for row in await conn.execute(wanted))
+    content = await contents.read(conn, attachments, uids)
+    places = await _places(conn, [row.id for row in leased])
+    # Once each: a document for thousands of recipients is in many messages, and reading it takes a tenth of a second.
+    whole = {
+        uid: rows.document_of(header, content.get(uid, contents.Content()).attachments)
+        for uid, header in headers.items()
+    }
+    return tuple(
+        rows.leased_of(
+            row,
+            whole.get(row.document),
+            content.get(row.document, contents.Content()).objects,
+            places.get(row.id, ()),
+        )
+        for row in leased
+    )
+
+
+async def _places(conn: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Sequence[int]]:
+    """Which of the document's recipients each message is for."""
+    found: dict[str, list[int]] = {}
+    columns = sa.select(message_deliveries.c.message, deliveries.c.position)
+    columns = columns.join(deliveries, deliveries.c.id == message_deliveries.c.delivery)
+    for batch in batches(ids):
+        wanted = columns.where(message_deliveries.c.message.in_(batch)).order_by(deliveries.c.position)
+        for row in await conn.execute(wanted):
+            found.setdefault(row.message, []).append(row.position)
+    return found
+
+
+def _lease(*queue: sa.ColumnElement[bool]) -> ReturningUpdate[Any]:
+    at = sa.bindparam("at", type_=messages.c.due_at.type)
+    due = (
+        sa.select(messages.c.id)
+        .where(
+            messages.c.route == sa.bindparam("of"),
+            *queue,
+            messages.c.due_at <= at,
+            sa.or_(messages.c.lease_until.is_(None), messages.c.lease_until < at),
+            *(~each for each in _blocked()),
+        )
+        .order_by(messages.c.due_at, messages.c.sequence)
+        .limit(sa.bindparam("room", type_=sa.Integer))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    update = sa.update(messages).where(messages.c.id.in_(sa.select(due.c.id)))
+    mark = {"lease_token": "token", "lease_owner": "owner", "lease_until": "until", "started_at": "at"}
+    values = {column: sa.bindparam(name, type_=messages.c[column].type) for column, name in mark.items()}
+    # A lease that is still noted ran out: whoever had it did not live to end the attempt.
+    so_far = sa.func.coalesce(messages.c.interruptions, 0)
+    interruptions = sa.case((messages.c.lease_token.is_not(None), so_far + 1), else_=so_far)
+    return update.values(values | {"interruptions": interruptions}).returning(*_LEASED)
+
+
+def _blocked() -> Iterator[sa.Exists]:
+    """Whether an older message of the ordering key holds this one: one of its lane, one for all lanes, or any.
+
+    Each is a range of one index; a document for thousands of recipients has as many messages of one key.
+    """
+    for lane in ("same", "all", "any"):
+        older = messages.alias(f"older_{lane}")
+        of_lane = {
+            "same": older.c.lane == messages.c.lane,
+            "all": older.c.lane.is_(None),
+            "any": messages.c.lane.is_(None),
+        }
+        yield sa.exists().where(
+            older.c.ordering_key == messages.c.ordering_key,
+            of_lane[lane],
+            sa.func.coalesce(older.c.place, older.c.sequence) < sa.func.coalesce(messages.c.place, messages.c.sequence),
+            sa.text(f"{older.name}.{IS_UNSETTLED}"),
+        )
+
+
+_URGENT = _lease(messages.c.priority == sa.bindparam("level"))
+_OLDEST = _lease()
+"""Made once: they are the statements that run most, and making one takes as long as running it."""

@@ -1,0 +1,187 @@
+"""Roles apart and several replicas, as processes on one PostgreSQL and one bucket."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gateway.pb.lgsp.gateway.v1 import document_pb2
+from gateway.sandbox.demo.processes import until
+from gateway.sandbox.demo.province import Province
+from gateway.sandbox.demo.stage import Stage, set_up
+from gateway.sandbox.demo.vendors import File, Vendor, compose
+from tests.fakes.postgres import running_postgres
+from tests.fakes.replicas import holder, pid_of, replica_of, shared, start_all
+from tests.fakes.s3 import running_s3
+from tests.fakes.vendor_calls import persist
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+TAKEOVER_SECONDS = 15
+
+
+async def send(vendor: Vendor, file: File, numbers: Sequence[int], *, to: str, now: datetime) -> dict[str, str]:
+    """Submit documents; document id -> resource name."""
+    await persist(lambda: vendor.upload(file))
+    names: dict[str, str] = {}
+    for number in numbers:
+        document = compose(
+            number=str(number), subject=f"V/v số {number}", recipients=[to], files=[file], issued=now.date().isoformat()
+        )
+        request_id = str(uuid.uuid4())
+        answer = await persist(lambda d=document, r=request_id: vendor.submit(d, request_id=r))
+        names[answer.document.document_id] = answer.document.name
+    return names
+
+
+async def take(vendor: Vendor, count: int, *, within: float) -> Counter[str]:
+    """Pull and acknowledge so many documents; document id -> times."""
+    found: Counter[str] = Counter()
+
+    async def enough() -> bool:
+        for received in await persist(vendor.pull):
+            await persist(lambda r=received: vendor.acknowledge(r))
+            found[received.document.document_id] += 1
+        return found.total() >= count
+
+    await until(enough, within=within, what=f"{count} documents at the vendor")
+    return found
+
+
+async def all_sent(vendor: Vendor, names: Sequence[str]) -> bool:
+    for name in names:
+        document = await persist(lambda n=name: vendor.get(n))
+        if any(delivery.state != document_pb2.DELIVERY_STATE_SENT for delivery in document.deliveries):
+            return False
+    return True
+
+
+def at_axis(stage: Stage, ids: Sequence[str]) -> Counter[str]:
+    """How often the axis accepted each of these documents."""
+    records = [r for r in stage.records() if r["event"] == "accepted" and r["messagetype"] == "edoc"]
+    return Counter(r["documentId"] for r in records if r["documentId"] in set(ids))
+
+
+async def killed_poller_is_replaced(url: str, replicas: Sequence[Province], stage: Stage, file: File) -> float:
+    """SIGKILL the replica that polls; seconds until a document sent afterwards is at the vendor."""
+    now = datetime.now(tz=UTC)
+    active = pid_of(await holder(url, "poll:national"))
+    (victim,) = (replica for replica in replicas if replica.child.pid == active)
+    (other,) = (replica for replica in replicas if replica is not victim)
+    abroad = Vendor.connect(stage.province_b, agency="H98.02")
+    at_home = Vendor.connect(other, agency="H99.01")
+    try:
+        os.kill(active, signal.SIGKILL)
+        started = time.monotonic()
+        names = await send(abroad, file, range(900, 901), to="H99.01", now=now)
+        assert await take(at_home, 1, within=60) == dict.fromkeys(names, 1)
+        took = time.monotonic() - started
+        assert pid_of(await holder(url, "poll:national")) == other.child.pid
+        return took
+    finally:
+        await abroad.close()
+        await at_home.close()
+        await victim.kill()
+        await victim.start()
+
+
+async def test_two_replicas_share_the_work(tmp_path: Path) -> None:
+    """Vendors may use either replica; one polls; killed, the other takes over; both restarted, nothing doubles."""
+    now = datetime.now(tz=UTC)
+    with running_postgres(durable=True) as server, running_s3() as s3:
+        url = server.url(server.create())
+        environment = shared(url, s3.create())
+        async with set_up(tmp_path, now=now) as stage:
+            replicas = [replica_of(stage, f"replica-{n}", environment) for n in range(2)]
+            await start_all(*replicas, stage.province_b)
+            file, _, _ = await asyncio.to_thread(stage.make_files, size=50_000, now=now)
+            vendors = [Vendor.connect(replica, agency="H99.01") for replica in replicas]
+            abroad = Vendor.connect(stage.province_b, agency="H98.02")
+            try:
+                halves = await asyncio.gather(
+                    send(vendors[0], file, range(1, 11), to="H98.02", now=now),
+                    send(vendors[1], file, range(11, 21), to="H98.02", now=now),
+                )
+                names = halves[0] | halves[1]
+                assert await take(abroad, 20, within=60) == dict.fromkeys(names, 1)
+                await until(lambda: all_sent(vendors[1], list(names.values())), within=30, what="all are sent")
+                assert await killed_poller_is_replaced(url, replicas, stage, file) < TAKEOVER_SECONDS
+                later = await rolling_restart(replicas, vendors, file, now)
+                assert await take(abroad, len(later), within=60) == dict.fromkeys(later, 1)
+                assert at_axis(stage, [*names, *later]) == dict.fromkeys([*names, *later], 1)
+            finally:
+                for vendor in (*vendors, abroad):
+                    await vendor.close()
+                await asyncio.gather(*(replica.stop() for replica in replicas))
+
+
+async def rolling_restart(
+    replicas: Sequence[Province], vendors: Sequence[Vendor], file: File, now: datetime
+) -> dict[str, str]:
+    """Stop and start one replica after the other while documents are handed to the one that stays."""
+    names: dict[str, str] = {}
+    for number, (replica, stays) in enumerate(zip(replicas, reversed(vendors), strict=True)):
+        _, sent = await asyncio.gather(
+            restart(replica), send(stays, file, range(100 * (number + 3), 100 * (number + 3) + 5), to="H98.02", now=now)
+        )
+        names |= sent
+    return names
+
+
+async def restart(replica: Province) -> None:
+    await replica.stop()
+    await replica.start()
+
+
+async def test_roles_apart(tmp_path: Path) -> None:
+    """One process serves vendors and sends nothing, another sends and serves nobody; together they do the main job."""
+    now = datetime.now(tz=UTC)
+    with running_postgres() as server, running_s3() as s3:
+        environment = shared(server.url(server.create()), s3.create())
+        async with set_up(tmp_path, now=now) as stage:
+            doors = replica_of(stage, "doors", environment, role="rpc")
+            works = replica_of(stage, "works", environment, role="delivery")
+            starting = asyncio.create_task(doors.start())  # it opens once the other has a directory
+            await start_all(works, stage.province_b)
+            await starting
+            file, _, _ = await asyncio.to_thread(stage.make_files, size=50_000, now=now)
+            vendor, abroad = Vendor.connect(doors, agency="H99.01"), Vendor.connect(stage.province_b, agency="H98.02")
+            try:
+                await works.stop()
+                names = await send(vendor, file, range(1, 4), to="H98.02", now=now)
+                assert not at_axis(stage, list(names))
+                await works.start()
+                assert await take(abroad, 3, within=60) == dict.fromkeys(names, 1)
+                back = await send(abroad, file, range(4, 6), to="H99.01", now=now)
+                assert await take(vendor, 2, within=60) == dict.fromkeys(back, 1)
+                with pytest.raises(OSError, match=r"refused|Connect call failed"):
+                    await asyncio.open_connection("127.0.0.1", works.grpc_port)
+            finally:
+                await vendor.close()
+                await abroad.close()
+                await asyncio.gather(doors.stop(), works.stop())
+
+
+@pytest.mark.parametrize("role", ["rpc", "delivery"])
+async def test_an_embedded_store_has_one_process(tmp_path: Path, role: str) -> None:
+    """A role of its own is refused at the start on SQLite and on a local directory, both named."""
+    async with set_up(tmp_path, now=datetime.now(tz=UTC)) as stage:
+        run = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "gateway", "serve", "--config", str(stage.province_a.config), "--role", role],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert run.returncode == 2
+    assert [line.partition(":")[0] for line in run.stderr.splitlines()] == ["store.url", "blobs.bucket"]

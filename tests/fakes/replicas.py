@@ -1,0 +1,51 @@
+"""Several gateways over one PostgreSQL and one bucket, as processes."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+
+import asyncpg
+
+from gateway.blobs.s3 import Bucket
+from gateway.sandbox.demo.province import Province
+from gateway.sandbox.demo.stage import Stage
+
+
+def shared(url: str, bucket: Bucket) -> dict[str, str]:
+    """The environment that puts a gateway on this database and this bucket."""
+    return {
+        "LGSP_STORE__URL": url,
+        "LGSP_BLOBS__BUCKET": bucket.name,
+        "LGSP_BLOBS__ENDPOINT": bucket.endpoint,
+        "LGSP_BLOBS__REGION": bucket.region,
+        "LGSP_BLOBS__ACCESS_KEY_ID": bucket.access_key_id,
+        "LGSP_BLOBS__SECRET_ACCESS_KEY": bucket.secret,
+    }
+
+
+def replica_of(
+    stage: Stage, name: str, environment: Mapping[str, str], *, role: str = "all", of: Province | None = None
+) -> Province:
+    """One more process of a province (A unless named), with ports and a folder of its own; not started."""
+    origin = of or stage.province_a
+    spec = replace(origin.spec, environment=environment, role=role)
+    return Province(spec, home=stage.home / name, pki=origin.pki, axis_url=stage.axis_url)
+
+
+async def holder(url: str, claim: str) -> str:
+    """Who holds a claim, as `host:pid`; empty where nobody does."""
+    connection = await asyncpg.connect(url)
+    try:
+        return str(await connection.fetchval("SELECT owner FROM claims WHERE name = $1", claim) or "")
+    finally:
+        await connection.close()
+
+
+def pid_of(owner: str) -> int:
+    """The process in an owner's name."""
+    return int(owner.rpartition(":")[2])
+
+
+async def start_all(*replicas: Province) -> None:
+    """Start them side by side."""
+    await asyncio.gather(*(replica.start() for replica in replicas))

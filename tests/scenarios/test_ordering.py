@@ -1,0 +1,179 @@
+"""A recall never overtakes its document, nor status 06 its 03, whatever fails in between.
+
+A recall cannot be submitted yet; it is put into the store as it will be: in its document's order, without a lane.
+"""
+
+import asyncio
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.domain.circuit import CircuitRules
+from gateway.domain.document import OtherInfo, Priority
+from gateway.domain.lifecycle import MessageState
+from gateway.domain.outcome import Rejected, Unavailable
+from gateway.flows.config import OnUnknown
+from gateway.store.messages import document_order, enqueue, status_message
+from gateway.store.tables import messages
+from tests.fakes.axis import FakeAxis, Fate
+from tests.fakes.fuse import Fuse
+from tests.make import ROUTE, make_acceptance, make_directory_row, make_document, make_organization, make_status
+from tests.scenarios.world import LEASE, MINUTE, OURS, PDF, World, make_letter, run_until_idle, store_bytes
+
+RECIPIENTS = tuple(f"H99.{n:02}" for n in range(1, 5))
+FATES = (
+    Fate.TAKE,
+    Fate.LOSE_ANSWER,
+    Fate.LOSE_PACKET,
+    Unavailable(reason="no connection"),
+    Unavailable(reason="locked", code="23"),
+    Rejected(code="18", reason="unknown receiver"),
+    Rejected(code="22", reason="malformed"),
+    ArithmeticError("bug"),
+)
+
+
+class WatchedAxis(FakeAxis):
+    """Notes every packet that comes, whatever becomes of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    async def submit(self, sealed, body):
+        data = b"".join([chunk async for chunk in body])
+        found = re.search(rb"(letter|recall)-|StatusCode>(0[36])<", data)
+        self.seen.append(next(each for each in found.groups() if each).decode())
+
+        async def again():
+            yield data
+
+        return await super().submit(sealed, again())
+
+
+def make_world(folder, *, askable=True, on_unknown=OnUnknown.HOLD):
+    world = World(folder)
+    rows = (*world.axis.rows, *(make_directory_row(code, parent_axis_id="axis-H99") for code in RECIPIENTS[2:]))
+    world.axis = WatchedAxis()
+    world.axis.rows, world.axis.askable, world.on_unknown = rows, askable, on_unknown
+    world.divided_codes, world.circuit = frozenset({"18", "23"}), CircuitRules(failures=2)
+    return world
+
+
+async def put_all(gateway, *, recipients=2, recipients_per_message=100):
+    """A letter, its recall, which is more urgent than anything, and two statuses about one received document."""
+    to = tuple(make_organization(code) for code in RECIPIENTS[:recipients])
+    sender, now = make_organization(OURS), gateway.clock.now()
+    ours = (await gateway.store.directory.resolve([OURS]))[OURS]
+    stored = await store_bytes(gateway.blobs, PDF)
+    letter, recall = (
+        make_letter(sender=sender, to=to, subject=subject, other_info=OtherInfo(priority=priority))
+        for subject, priority in (("letter-x", Priority.NORMAL), ("recall-x", Priority.FLASH))
+    )
+    for document, together in ((letter, recipients_per_message), (recall, 100)):
+        acceptance = make_acceptance(
+            document, agency=ours.id, objects=(stored,), recipients_per_message=together, request_id=document.subject
+        )
+        taken = await gateway.store.documents.accept(acceptance, at=now)
+    behind = sa.update(messages).where(messages.c.document == taken.sent.uid)
+    behind = behind.values(ordering_key=document_order(ROUTE, OURS, letter.document_id), lane=None)
+    received = make_document()
+    statuses = [status_message(ROUTE, make_status(received, status_code=code)) for code in ("03", "06")]
+
+    async def work(conn):
+        await conn.execute(behind)
+        await enqueue(conn, statuses, at=now)
+
+    await gateway.store.database.write(work)
+
+
+def assert_in_order(seen):
+    for first, second in (("letter", "recall"), ("03", "06")):
+        if second in seen:
+            assert first not in seen[seen.index(second) :], seen
+
+
+async def die_with_a_message(gateway, *, begun):
+    """A worker takes a message, sends its first byte or not, and is never heard of again."""
+    for message in await gateway.outbox.lease("d", route=ROUTE, limit=1, lease_for=LEASE, at=gateway.clock.now()):
+        if begun and message.state is MessageState.QUEUED:
+            await gateway.outbox.begin_submit(message, at=gateway.clock.now())
+    gateway.clock.advance(LEASE + MINUTE)
+
+
+async def play(world, steps, *, recipients, recipients_per_message):
+    async with world.gateway() as gateway:
+        await put_all(gateway, recipients=recipients, recipients_per_message=recipients_per_message)
+        for step in steps:
+            match step:
+                case "die" | "die sending":
+                    await die_with_a_message(gateway, begun=step == "die sending")
+                case "hasten":
+                    await gateway.outbox.hasten(ROUTE, at=gateway.clock.now())
+                case _:
+                    world.axis.fates.append(step)
+            await gateway.send_due()
+            assert_in_order(world.axis.seen)
+            gateway.clock.advance(MINUTE)
+        for _ in range(40):
+            await gateway.send_due()
+            assert_in_order(world.axis.seen)
+            gateway.clock.advance(60 * MINUTE)
+        depth = await gateway.store.outbox.depth(at=gateway.clock.now(), near=MINUTE)
+    waiting = {state for state, count in depth.outbox.items() if count} - {MessageState.FAILED}
+    assert waiting <= {MessageState.HELD, MessageState.QUEUED}
+    if MessageState.HELD not in waiting:
+        assert not waiting
+        assert {"recall", "06"} <= set(world.axis.seen)
+
+
+@pytest.fixture
+def quiet():
+    """Bugs on purpose are logged with everything, which takes longer than what is tested."""
+    structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
+    yield
+    structlog.reset_defaults()
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(st.sampled_from([*FATES, "die", "die sending", "hasten"]), max_size=14),
+    askable=st.booleans(),
+    on_unknown=st.sampled_from(OnUnknown),
+    recipients=st.integers(1, 4),
+    recipients_per_message=st.sampled_from([1, 2, 100]),
+)
+def test_nothing_overtakes(*, quiet, steps, askable, on_unknown, recipients, recipients_per_message):
+    """No packet of a document comes after its recall, no 03 after its 06; without a held one all of it goes out."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = make_world(Path(folder), askable=askable, on_unknown=on_unknown)
+        asyncio.run(play(world, steps, recipients=recipients, recipients_per_message=recipients_per_message))
+
+
+async def test_a_crash_between_any_two_steps_keeps_the_order(tmp_path, quiet):
+    """Wherever the process dies while letter, recall, 03 and 06 leave, each comes once and in order."""
+    base = make_world(tmp_path / "base")
+    base.folder.mkdir()
+    async with base.gateway() as gateway:
+        await put_all(gateway)
+    steps, crashed = 1, True
+    while crashed:
+        world, fuse = base.copy_to(tmp_path / str(steps)), Fuse(steps)
+        async with world.gateway(fuse) as gateway:
+            while await gateway.send_due():
+                pass
+        crashed = fuse.burnt
+        world.clock.advance(LEASE + MINUTE)
+        async with world.gateway() as gateway:
+            await run_until_idle(gateway)
+        assert_in_order(world.axis.seen)
+        assert [world.axis.seen.count(packet) for packet in ("letter", "recall")] == [1, 1], steps
+        assert {"03", "06"} <= set(world.axis.seen), steps
+        steps += 3
+    assert steps > 20
