@@ -1,6 +1,5 @@
 """Each thing that runs, made of the parts."""
 
-import os
 import random
 from datetime import timedelta
 from typing import Protocol
@@ -44,12 +43,10 @@ def timekeeping(parts: Parts) -> list[Loop]:
     return [Periodic(name="clock", turn=parts.clock.measure, after_failure=timedelta(seconds=5))]
 
 
-def delivery(settings: Settings, parts: Parts) -> list[Loop]:
-    """Everything that speaks to the axis or keeps house, in the order of its start."""
-    sync = directory_sync(settings, parts)
+def delivery(settings: Settings, parts: Parts, sync: DirectorySync) -> list[Loop]:
+    """Everything else that speaks to the axis or keeps house, in the order of its start."""
     way_in = intake(settings, parts, sync)
     return [
-        sync,
         worker(settings, parts),
         poller(settings, parts, sync, way_in),
         reconciler(settings, parts, way_in),
@@ -91,7 +88,7 @@ def worker(settings: Settings, parts: Parts) -> Worker:
         draw=random.random,
     )
     return Worker(
-        owner=_owner(),
+        owner=parts.owner,
         account=parts.account,
         breaker=breaker,
         outbox=parts.store.outbox,
@@ -166,12 +163,7 @@ def _fetcher(settings: Settings, parts: Parts) -> Fetcher:
 
 
 def _claim(job: str, parts: Parts) -> Claim:
-    return Claim(claims=parts.store.claims, name=f"{job}:{parts.account.name}", owner=_owner(), clock=parts.clock)
-
-
-def _owner() -> str:
-    """This process among all replicas."""
-    return f"{os.uname().nodename}:{os.getpid()}"
+    return Claim(claims=parts.store.claims, name=f"{job}:{parts.account.name}", owner=parts.owner, clock=parts.clock)
 
 
 def retention(settings: Settings, parts: Parts) -> RetentionFlow:
@@ -179,7 +171,7 @@ def retention(settings: Settings, parts: Parts) -> RetentionFlow:
     return RetentionFlow(
         retention=parts.store.retention,
         claims=parts.store.claims,
-        owner=_owner(),
+        owner=parts.owner,
         policy=configs.retention_policy(settings.retention),
         clock=parts.clock,
         metrics=parts.metrics,

@@ -3,12 +3,14 @@
 import asyncio
 import fcntl
 import os
-from collections.abc import Iterator
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, start_http_server
 
@@ -17,6 +19,7 @@ from gateway.blobs.content import LocalBlobs, ObjectBlobs
 from gateway.blobs.disks import free_bytes
 from gateway.blobs.s3 import S3Blobs
 from gateway.bootstrap import configs
+from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.mandate import VendorSystem
 from gateway.flows.admission import StorageAdmission
 from gateway.flows.config import AccountPolicy
@@ -32,6 +35,11 @@ from gateway.store.clock import database_clock
 from gateway.store.store import Store, open_store
 from gateway.translate.edxml.translator import EdxmlTranslator
 
+EMBEDDED = "embedded"
+_AGAIN = timedelta(seconds=1)
+"""Pause before a database that does not serve is tried again."""
+_T = TypeVar("_T")
+
 
 class SystemClock(Clock):
     """The clock of a gateway that has its data to itself; replicas share their database's."""
@@ -45,6 +53,8 @@ class SystemClock(Clock):
 class Parts:
     """What the flows and the listeners are made of."""
 
+    owner: str
+    """This process among all that share its store, in leases and claims."""
     clock: Clock
     metrics: Metrics
     wakeups: LocalWakeups
@@ -66,9 +76,14 @@ async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:
     if isinstance(database, Path) or not settings.blobs.bucket:
         stack.enter_context(exclusive(alone))  # first: a second gateway hears this, not that a port is taken
     metrics = _metrics(settings.metrics.listen, stack)
-    store = await open_store(database)
+    store = await _when_it_serves(database, partial(open_store, database))
     stack.push_async_callback(store.close)
-    clock = SystemClock() if isinstance(database, Path) else await database_clock(store.database)
+    clock: Clock = SystemClock()
+    if not isinstance(database, Path):
+        clock = await _when_it_serves(database, partial(database_clock, store.database))
+    owner = _owner(database)
+    if isinstance(database, Path):
+        await store.outbox.abandon(owner, at=clock.now())
     name, axis_settings = next(iter(settings.axis.items()))
     blobs = open_blobs(settings, clock=clock)
     await blobs.sweep_temporary()
@@ -80,6 +95,7 @@ async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:
     )
     stack.push_async_callback(axis.aclose)
     return Parts(
+        owner=owner,
         clock=clock,
         metrics=metrics,
         wakeups=LocalWakeups(),
@@ -96,6 +112,22 @@ async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:
         account=configs.account_policy(name, axis_settings, settings.limits),
         vendors=configs.vendor_systems(settings),
     )
+
+
+def _owner(database: Path | str) -> str:
+    """The one process of an embedded store has one name for ever: what it held when it was killed is its own again."""
+    return EMBEDDED if isinstance(database, Path) else f"{os.uname().nodename}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+async def _when_it_serves(database: Path | str, work: Callable[[], Awaitable[_T]]) -> _T:
+    """Do what needs the database. A server may be restarting, so it is waited for; a file is there or is not."""
+    while True:
+        try:
+            return await work()
+        except GatewayError as error:
+            if isinstance(database, Path) or error.code is not ErrorCode.STORE_UNAVAILABLE:
+                raise
+        await asyncio.sleep(_AGAIN.total_seconds())
 
 
 def open_blobs(settings: Settings, *, clock: Clock) -> ObjectBlobs:

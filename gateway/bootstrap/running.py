@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Any, Self
@@ -46,10 +46,28 @@ async def serve(settings: Settings, role: Role = Role.ALL) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    async with Gateway(settings, role) as gateway:
-        await gateway.until(stopping)
-        _log.info("gateway.stopping")
+    gateway = Gateway(settings, role)
+    starting = asyncio.create_task(gateway.__aenter__())
+    if await _ended_before(starting, stopping):
+        starting.result()
+        try:
+            await gateway.until(stopping)
+            _log.info("gateway.stopping")
+        finally:
+            await gateway.__aexit__()
     _log.info("gateway.stopped")
+
+
+async def _ended_before(starting: asyncio.Task[Any], stopping: asyncio.Event) -> bool:
+    """True once `starting` has ended; False if the stop came first, and it is cancelled: it may wait for a database."""
+    stopped = asyncio.create_task(stopping.wait())
+    await asyncio.wait([starting, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if starting.done():
+        return True
+    starting.cancel()
+    await asyncio.wait([starting])
+    return False
 
 
 class Gateway:
@@ -87,19 +105,22 @@ class Gateway:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        parts = await open_parts(settings, stack)
         health = HealthServer(listen=settings.health.listen)
-        await health.start()
+        await health.start()  # first: a process that waits for its database is alive, and not ready
         stack.push_async_callback(health.stop)
+        parts = await open_parts(settings, stack)
+        loaded = parts.store.directory.loaded
         running = [*loops.timekeeping(parts), parts.admission]
         if self._role.delivers:
-            running.extend(loops.delivery(settings, parts))
+            sync = loops.directory_sync(settings, parts)
+            loaded = sync.ready
+            running.extend([sync, *loops.delivery(settings, parts, sync)])
         for loop in running:
             self._spawn(loop.run(), stack, loop)
         rpc = loops.rpc_server(settings, parts) if self._role.serves else None
         if rpc is not None:
             stack.push_async_callback(rpc.stop, timedelta(seconds=settings.server.drain_seconds))
-        self._spawn(_open_doors(rpc, health, parts), stack, None)
+        self._spawn(_open_doors(rpc, health, parts, loaded), stack, None)
         stack.push_async_callback(health.set_ready, ready=False)
         stack.callback(_stop_all, running)
         _log.info("gateway.started", account=parts.account.name, role=self._role)
@@ -125,13 +146,18 @@ def _stop_all(running: Sequence[Loop]) -> None:
         loop.stop()
 
 
-async def _open_doors(rpc: RpcServer | None, health: HealthServer, parts: Parts) -> None:
+async def _open_doors(
+    rpc: RpcServer | None, health: HealthServer, parts: Parts, loaded: Callable[[], Awaitable[bool]]
+) -> None:
     """Let vendor systems in once a directory with its mandates is loaded, then tell readiness for ever.
 
     Without mandates every call would be refused for good, where it should be repeated later. Ready means: the doors are
     open, if this role has any, and the store answers. Keys were checked at the start.
     """
-    while not await _loaded(parts):
+    while True:
+        with suppress(GatewayError):
+            if await loaded():
+                break
         await asyncio.sleep(_FIRST_LOOK.total_seconds())
     if rpc is not None:
         await rpc.start()
@@ -143,10 +169,3 @@ async def _open_doors(rpc: RpcServer | None, health: HealthServer, parts: Parts)
             ready = False
         await health.set_ready(ready=ready)
         await asyncio.sleep(_LOOK.total_seconds())
-
-
-async def _loaded(parts: Parts) -> bool:
-    try:
-        return await parts.store.directory.loaded()
-    except GatewayError:
-        return False

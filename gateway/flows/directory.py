@@ -51,6 +51,10 @@ class DirectorySync:
         """True once the store holds a directory and the mandates over it are computed: then the service is ready."""
         return self._loaded
 
+    async def ready(self) -> bool:
+        """`loaded`, for who waits for it."""
+        return self._loaded
+
     async def sync(self) -> bool:
         """Fetch, apply, compute mandates; False if the axis gave nothing.
 

@@ -296,6 +296,10 @@ class OutboxQueue(Protocol):
         """
 
     @abstractmethod
+    async def abandon(self, owner: str, *, at: datetime) -> int:
+        """End the leases of an owner that is known to be gone, as if they had run out; how many."""
+
+    @abstractmethod
     async def begin_submit(self, message: LeasedMessage, *, at: datetime) -> bool:
         """Write SUBMITTING before the first byte leaves; False if the lease is lost."""
 

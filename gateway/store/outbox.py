@@ -20,6 +20,10 @@ HASTENED = 5_000
 """Messages made due by one call."""
 
 
+_TICK = timedelta(microseconds=1)
+"""A lease holds up to and including its last microsecond."""
+
+
 class SqlOutboxQueue(OutboxQueue):
     """The outbox in the store."""
 
@@ -85,6 +89,16 @@ class SqlOutboxQueue(OutboxQueue):
 
         async def work(conn: AsyncConnection) -> int:
             return len((await conn.scalars(update.returning(messages.c.id))).all())
+
+        return await self._database.write(work)
+
+    async def abandon(self, owner: str, *, at: datetime) -> int:
+        """See OutboxQueue."""
+        mine = sa.and_(messages.c.lease_token.is_not(None), messages.c.lease_owner == owner)
+        over = sa.update(messages).where(mine, messages.c.lease_until >= at).values(lease_until=at - _TICK)
+
+        async def work(conn: AsyncConnection) -> int:
+            return len((await conn.execute(over.returning(messages.c.id))).all())
 
         return await self._database.write(work)
 

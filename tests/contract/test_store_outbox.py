@@ -98,6 +98,19 @@ async def test_a_lease_ends_after_its_last_microsecond(world):
     assert await outbox.begin_submit(second, at=NOW)
 
 
+async def test_what_a_killed_process_held_is_free_at_its_restart(world):
+    """The leases of an owner that is gone end at once and count as cut short; another owner's hold."""
+    for _ in range(2):
+        await world.store.documents.accept(world.acceptance(), at=NOW)
+    (first,) = await lease(world, limit=1)
+    (other,) = await world.store.outbox.lease("other", route=ROUTE, limit=1, lease_for=LEASE, at=NOW)
+    assert await world.store.outbox.abandon("worker-1", at=NOW) == 1
+    assert await world.store.outbox.abandon("worker-1", at=NOW) == 0
+    (again,) = await lease(world, limit=2)
+    assert (again.id, again.interruptions) == (first.id, 1)
+    assert again.id != other.id
+
+
 async def test_an_expired_lease_nobody_took_still_counts(world):
     """The holder of an overdue lease may settle as long as the message was not handed out again."""
     await world.store.documents.accept(world.acceptance(), at=NOW)

@@ -33,7 +33,7 @@ def replica_of(
 
 
 async def holder(url: str, claim: str) -> str:
-    """Who holds a claim, as `host:pid`; empty where nobody does."""
+    """Who holds a claim, as `host:pid:random`; empty where nobody does."""
     connection = await asyncpg.connect(url)
     try:
         return str(await connection.fetchval("SELECT owner FROM claims WHERE name = $1", claim) or "")
@@ -43,7 +43,7 @@ async def holder(url: str, claim: str) -> str:
 
 def pid_of(owner: str) -> int:
     """The process in an owner's name."""
-    return int(owner.rpartition(":")[2])
+    return int(owner.split(":")[1])
 
 
 async def start_all(*replicas: Province) -> None:

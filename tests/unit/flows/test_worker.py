@@ -79,6 +79,9 @@ class QueueOfNames(OutboxQueue):
         self.renewed.set()
         return not self.lose_leases
 
+    async def abandon(self, owner, *, at):
+        raise NotImplementedError
+
     async def begin_submit(self, message, *, at):
         raise NotImplementedError
 
