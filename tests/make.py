@@ -12,10 +12,13 @@ from gateway.domain.agency import Agency, DirectoryRow
 from gateway.domain.document import (
     Attachment,
     AttachmentRole,
+    Business,
+    BusinessType,
     Document,
     DocumentType,
     Organization,
     OtherInfo,
+    ReplacementInfo,
     ResponseFor,
     SignerInfo,
     StaffInfo,
@@ -124,6 +127,21 @@ def make_document(**overrides: Any) -> Document:
         "attachments": (make_attachment(),),
     }
     return Document(**(values | overrides))
+
+
+def make_follower(document: Document, kind: BusinessType, **overrides: Any) -> Document:
+    """A recall, update or replacement of a document, as a vendor submits it; its marks are its own."""
+    references: dict[BusinessType, dict[str, Any]] = {
+        BusinessType.RECALL: {
+            "response_for": (make_response_for(document),),
+            "business": Business(reason="Gửi nhầm nơi nhận"),
+            "attachments": (),
+        },
+        BusinessType.UPDATE: {"business": Business(reason="Sửa lỗi", document_id=document.document_id)},
+        BusinessType.REPLACE: {"business": Business(replacements=(ReplacementInfo(document_id=document.document_id),))},
+    }
+    values: dict[str, Any] = {"sender": document.sender, "to": document.to, "business_type": kind}
+    return make_document(**(values | references[kind] | overrides))
 
 
 def make_verdict(**overrides: Any) -> SignatureVerdict:

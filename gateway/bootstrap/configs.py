@@ -42,6 +42,7 @@ from gateway.settings import (
 _LEASE = timedelta(seconds=15)
 _POLL = timedelta(seconds=1)
 _ITEMS_AT_ONCE = 4
+_STATUSES_AT_ONCE = 8
 
 
 def bucket(blobs: BlobSettings) -> Bucket:
@@ -173,6 +174,7 @@ def inbound_policy(settings: Settings) -> InboundPolicy:
     return InboundPolicy(
         poll_interval=timedelta(seconds=axis.poll_seconds),
         concurrency=_ITEMS_AT_ONCE,
+        status_concurrency=_STATUSES_AT_ONCE,
     )
 
 

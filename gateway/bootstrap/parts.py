@@ -68,13 +68,18 @@ class Parts:
     vendors: tuple[VendorSystem, ...]
 
 
-async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:
-    """Open everything; `stack` closes it in reverse. Raises SettingsError if another gateway uses the data."""
+def hold_data(settings: Settings, stack: AsyncExitStack) -> None:
+    """Keep the embedded store, or the directory of attachments, to this process. Raises SettingsError if it is not."""
     database = database_of(settings.store)
     alone = database if isinstance(database, Path) else settings.blobs.path
     alone.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(database, Path) or not settings.blobs.bucket:
-        stack.enter_context(exclusive(alone))  # first: a second gateway hears this, not that a port is taken
+        stack.enter_context(exclusive(alone))
+
+
+async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:
+    """Open everything; `stack` closes it in reverse."""
+    database = database_of(settings.store)
     metrics = _metrics(settings.metrics.listen, stack)
     store = await _when_it_serves(database, partial(open_store, database))
     stack.push_async_callback(store.close)

@@ -13,7 +13,7 @@ import structlog
 from gateway.bootstrap import loops
 from gateway.bootstrap.checks import problems
 from gateway.bootstrap.loops import Loop
-from gateway.bootstrap.parts import Parts, SystemClock, open_parts
+from gateway.bootstrap.parts import Parts, SystemClock, hold_data, open_parts
 from gateway.bootstrap.roles import Role, role_problems
 from gateway.domain.errors import GatewayError
 from gateway.observability import logging
@@ -105,8 +105,9 @@ class Gateway:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings = self._settings
+        hold_data(settings, stack)  # first: a second gateway hears this, not that a port is taken
         health = HealthServer(listen=settings.health.listen)
-        await health.start()  # first: a process that waits for its database is alive, and not ready
+        await health.start()  # a process that waits for its database is alive, and not ready
         stack.push_async_callback(health.stop)
         parts = await open_parts(settings, stack)
         loaded = parts.store.directory.loaded

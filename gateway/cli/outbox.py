@@ -41,6 +41,7 @@ _WHY = {
     Objection.MAY_ARRIVE_TWICE: "its answer was lost: look at the axis first and tell what you found with `outbox"
     " resolve`, or take the risk that it arrives twice with --yes",
     Objection.SUPERSEDED: "the vendor system has submitted the document again since it failed; the new one is sent",
+    Objection.OVERTAKEN: "what goes after it has left since it failed: its recall, update, replacement or later status",
 }
 
 MessageArgument = Annotated[str, typer.Argument(help="Id of the message.")]

@@ -16,7 +16,7 @@ from datetime import date
 from hashlib import sha256
 
 from gateway.domain.agency import Agency
-from gateway.domain.document import Document
+from gateway.domain.document import BusinessType, Document
 from gateway.domain.ids import Digest
 
 _NO_SIZE = -1
@@ -35,9 +35,15 @@ def content_digest(document: Document) -> Digest:
 
 
 def submission_digest(document: Document) -> Digest:
-    """What a document says and to whom: the same document id for other recipients is another submission."""
+    """What a document says and to whom: the same document id for other recipients is another submission.
+
+    Of a recall, update or replacement also all that it says about the document it follows.
+    """
     recipients = sorted(_code(organization.organ_id) for organization in document.to)
-    return _digest({"content": _content(document), "to": recipients})
+    said: dict[str, object] = {"content": _content(document), "to": recipients}
+    if document.business_type != BusinessType.NEW:
+        said["business"] = asdict(document.business)
+    return _digest(said)
 
 
 def request_digest(agency: Agency, document: Document) -> Digest:

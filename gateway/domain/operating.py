@@ -86,9 +86,13 @@ class Objection(StrEnum):
     """Its answer was lost: nobody has said whether the axis has it."""
     SUPERSEDED = "SUPERSEDED"
     """The vendor system has submitted the document again since it failed."""
+    OVERTAKEN = "OVERTAKEN"
+    """What goes after it has left since it failed: its recall, update or replacement, or a later status."""
 
 
-def objection(order: Order, state: MessageState, *, leased: bool, superseded: bool) -> Objection | None:
+def objection(
+    order: Order, state: MessageState, *, leased: bool, superseded: bool, overtaken: bool
+) -> Objection | None:
     """Why this order must not be carried out on a message; None if it may be."""
     if leased:
         return Objection.LEASED
@@ -97,6 +101,8 @@ def objection(order: Order, state: MessageState, *, leased: bool, superseded: bo
         return Objection.WRONG_STATE
     if superseded and rule.after is MessageState.QUEUED:
         return Objection.SUPERSEDED
+    if overtaken and rule.after is MessageState.QUEUED:
+        return Objection.OVERTAKEN
     if order.action is Action.REQUEUE and state is MessageState.HELD and not order.may_repeat:
         return Objection.MAY_ARRIVE_TWICE
     return None

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from gateway.domain import following
 from gateway.domain.agency import code_key, is_hub
 from gateway.domain.dialect import Dialect
 from gateway.domain.document import (
@@ -73,10 +74,10 @@ def check(
     violations = (
         *(v for text in texts for v in _judge_required(text)),
         *(v for text in texts for v in _judge_text(text, dialect)),
-        *_judge_kind(document),
+        *following.judge_kind(document),
         *_judge_dates(document, today),
         *_judge_values(document),
-        *_judge_lists(document, limits, attachments=1),
+        *_judge_lists(document, limits, attachments=0 if document.business_type == BusinessType.RECALL else 1),
         *_judge_recipients(document.to),
         *_judge_attachments(document.attachments),
     )
@@ -203,19 +204,6 @@ def _judge_text(text: _Text, dialect: Dialect) -> Iterator[FieldViolation]:
             en=f"character U+{ord(found.group()):04X} cannot be written in XML",
             vi=f"Ký tự U+{ord(found.group()):04X} không dùng được trong XML.",
         )
-
-
-def _judge_kind(document: Document) -> Iterator[FieldViolation]:
-    if document.business_type != BusinessType.NEW:
-        yield FieldViolation(
-            path="document.business_type",
-            en=f"{_name_of(document.business_type)} is not offered by SubmitDocument, which takes new documents only",
-            vi="SubmitDocument chỉ nhận văn bản mới; thu hồi, cập nhật, thay thế không thực hiện qua phương thức này.",
-        )
-
-
-def _name_of(kind: int) -> str:
-    return BusinessType(kind).name if kind in list(BusinessType) else str(kind)
 
 
 def _judge_dates(document: Document, today: date) -> Iterator[FieldViolation]:

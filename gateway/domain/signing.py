@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.domain.document import AttachmentRole, Document
+from gateway.domain.document import AttachmentRole, BusinessType, Document
 from gateway.domain.errors import ErrorCode, FieldViolation, GatewayError
 from gateway.domain.verdict import SignatureVerdict, Verdict
 
@@ -71,9 +71,10 @@ def objection(policy: SignaturePolicy, document: Document) -> Objection | None:
 
     An altered file is refused in whatever role: sent on, it would be refused at the other end. Then each file of role
     MAIN is held to the rule; a main file that is no PDF counts as unsigned, and so does a document without one. Under
-    OFF nothing is refused.
+    OFF nothing is refused. A recall without attachments has nothing to sign; one with attachments is held to the rule.
     """
-    if policy.submit is SubmitRule.OFF:
+    bare_recall = document.business_type == BusinessType.RECALL and not document.attachments
+    if policy.submit is SubmitRule.OFF or bare_recall:
         return None
     for index, attachment in enumerate(document.attachments):
         if attachment.verdict is not None and attachment.verdict.verdict is Verdict.ALTERED:

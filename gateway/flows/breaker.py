@@ -8,6 +8,7 @@ import structlog
 from gateway.domain.circuit import Circuit, Phase, Sign
 from gateway.domain.ids import MessageId
 from gateway.flows.config import AccountPolicy
+from gateway.flows.outages import log_failure
 from gateway.observability.metrics import Metrics
 from gateway.ports import Clock, OutboxQueue
 
@@ -82,5 +83,5 @@ class Breaker:
             return
         try:
             self._to_hasten = await self._outbox.hasten(self._account.name, at=self._clock.now()) >= _MANY
-        except Exception:  # noqa: BLE001 - a store that fails now may work at the next look
-            _log.exception("hastening.broke", account=self._account.name)
+        except Exception as error:  # noqa: BLE001 - a store that fails now may work at the next look
+            log_failure("hastening.broke", error, account=self._account.name)

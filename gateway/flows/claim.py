@@ -8,6 +8,7 @@ from datetime import timedelta
 import structlog
 
 from gateway.domain.errors import GatewayError
+from gateway.flows.outages import log_failure
 from gateway.ports import Claims, Clock
 
 _log = structlog.get_logger()
@@ -58,8 +59,8 @@ class Claim:
             try:
                 if not await self._take():
                     _log.warning("claim.lost", claim=self._name)
-            except Exception:  # noqa: BLE001 - the claim may hold until the next try
-                _log.exception("claim.not_renewed", claim=self._name)
+            except Exception as error:  # noqa: BLE001 - the claim may hold until the next try
+                log_failure("claim.not_renewed", error, claim=self._name)
 
     async def _take(self) -> bool:
         # From before the store was asked: whenever it answers, its claim ends later than this.

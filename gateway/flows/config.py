@@ -77,7 +77,9 @@ class InboundPolicy:
 
     poll_interval: timedelta
     concurrency: int
-    """Items under way at a time."""
+    """Documents under way at a time."""
+    status_concurrency: int
+    """Statuses fetched, or told, at a time; they are small."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ from gateway.ports import (
     Directory,
     InboundItems,
     SignatureCheck,
+    StatusPlaced,
     StatusUnplaced,
     Stored,
     Translator,
@@ -117,6 +118,22 @@ class Intake:
             return await self._take_status(received, unpacked.report)
         return await self._take_document(received, unpacked)
 
+    async def read_status(self, received: Received) -> StatusReport | None:
+        """The status in a packet; None if it is none, or cannot be read. Nothing is recorded."""
+        unpacked = await self._translator.read(received)
+        if isinstance(unpacked, UnpackedDocument):
+            await self._blobs.discard([stored.key for stored in unpacked.objects])
+        return unpacked.report if isinstance(unpacked, UnpackedStatus) else None
+
+    async def place_statuses(self, batch: Sequence[tuple[Received, StatusReport]]) -> list[ItemState]:
+        """Record and place what `read_status` gave, in this order, all or none; the states the items then have."""
+        taken = await self._items.take_statuses(batch, at=self._clock.now())
+        await self._blobs.discard(taken.redundant)
+        return [
+            self._note_status(received, report, outcome)
+            for (received, report), outcome in zip(batch, taken.outcomes, strict=True)
+        ]
+
     async def split(self, received: Received) -> None:
         """Keep a stored packet as its parts, where a crash kept that from being done once it was stored."""
         unpacked = await self._translator.read(received)
@@ -125,16 +142,25 @@ class Intake:
             await self._blobs.discard([stored.key for stored in unpacked.objects])
 
     async def tell(self, item: AxisItem, state: ItemState) -> None:
-        """Tell the axis what became of an item. If it cannot be told now, the next poll does."""
+        """Tell the axis what became of an item, and note that. If it cannot be told now, the next poll does."""
+        if await self.announce(item, state):
+            await self.note_told([item])
+
+    async def note_told(self, items: Sequence[AxisItem]) -> None:
+        """Note that the axis needs to be told nothing more of these."""
+        ids = [item.axis_doc_id for item in items]
+        await self._items.told(self._account.name, ids, at=self._clock.now())
+
+    async def announce(self, item: AxisItem, state: ItemState) -> bool:
+        """Tell the axis what became of an item; True if it needs to be told nothing more."""
         done = TOLD_DONE[state]
         if done is None:
-            return
+            return False
         outcome = await self._axis.settle(item.axis_doc_id, done=done)
-        if isinstance(outcome, Accepted | Rejected):
-            # After a refusal repeating cannot help; should the item stay listed, the next poll tells it again.
-            await self._items.told(self._account.name, item.axis_doc_id, at=self._clock.now())
         if not isinstance(outcome, Accepted):
             _log.warning("axis.not_told", axis_doc_id=item.axis_doc_id, outcome=type(outcome).__name__)
+        # After a refusal repeating cannot help; should the item stay listed, the next poll tells it again.
+        return isinstance(outcome, Accepted | Rejected)
 
     async def _take_document(self, received: Received, unpacked: UnpackedDocument) -> ItemState:
         recipients = await self._local_recipients(received.item, unpacked.document)
@@ -209,6 +235,11 @@ class Intake:
 
     async def _take_status(self, received: Received, report: StatusReport) -> ItemState:
         placed = await self._items.place_status(received, report, at=self._clock.now())
+        return self._note_status(received, report, placed)
+
+    def _note_status(
+        self, received: Received, report: StatusReport, placed: StatusPlaced | StatusUnplaced
+    ) -> ItemState:
         if isinstance(placed, StatusUnplaced):
             _log.warning("status.unplaced", axis_doc_id=received.item.axis_doc_id, reason=placed.reason)
             self._note_quarantine(received, Misfit.STATUS_UNPLACED, "")

@@ -24,9 +24,11 @@ from gateway.domain.outcome import (
     Uncertain,
 )
 from gateway.domain.packet import Draft, PacketDefect, PacketKind, Sealed
+from gateway.domain.sentlist import CLOCK_SKEW
 from gateway.domain.vntime import edxml_timestamp
 from gateway.flows.breaker import Breaker
 from gateway.flows.config import AccountPolicy, OnUnknown, OutboundPolicy
+from gateway.flows.outages import is_outage
 from gateway.flows.settle import MessageFacts, SettlePolicy, resend, settle, suspect
 from gateway.observability.metrics import Metrics
 from gateway.ports import Axis, Clock, LeasedMessage, OutboxQueue, Settlement, Translator, Wakeups
@@ -35,9 +37,6 @@ _log = structlog.get_logger()
 
 _WRITE_AGAIN = timedelta(milliseconds=500)
 """Pause before an outcome is written again that the store could not take."""
-
-_STORE_DOWN = frozenset({ErrorCode.STORE_UNAVAILABLE, ErrorCode.STORAGE_FULL})
-"""What passes without us."""
 
 _MAYBE_SENT = frozenset({MessageState.SUBMITTING, MessageState.UNCERTAIN})
 """States in which a lease finds a message whose packet may already be at the axis."""
@@ -120,7 +119,7 @@ class Outbound:
                 await self._apply(message, resend("interrupted", now=self._clock.now()), log)
             raise
         except Exception as error:
-            if _is_outage(error):
+            if is_outage(error):
                 raise
             log.exception("message.broke")
             await self._apply(message, self._settled(message, _broken(message, attempt)), log)
@@ -183,7 +182,7 @@ class Outbound:
         try:
             outcome = await account.axis.submit(sealed, self._translator.stream(sealed.draft))
         except Exception as error:
-            if _is_outage(error):  # of the files: the body broke off before its last byte, nobody can have processed it
+            if is_outage(error):  # of the files: the body broke off before its last byte, nobody can have processed it
                 return Unavailable(reason="the files of the document could not be read to the end while sending")
             log.exception("submission.broke")
             return Uncertain(reason="unexpected error in the gateway while sending; see its log")
@@ -199,7 +198,7 @@ class Outbound:
                 return Rejected(code=draft.code, reason=draft.message)
             sealed = await self._translator.seal(draft)
         except Exception as error:
-            if _is_outage(error):
+            if is_outage(error):
                 return Unavailable(reason="the files of the document cannot be read at the moment")
             log.exception("sealing.broke")
             return Unavailable(reason="unexpected error in the gateway before sending; see its log")
@@ -227,7 +226,8 @@ class Outbound:
             return CannotTell(reason=f"no axis account named {message.route} is configured")
         assert message.document is not None
         since = message.first_submitted_at or message.created_at
-        known = await self._outbox.known_axis_ids(message.route, since=since)
+        # A recall may look just like its document, sent the moment before: that one's id must be known, clocks apart.
+        known = await self._outbox.known_axis_ids(message.route, since=since - 2 * CLOCK_SKEW)
         query = SentQuery(
             sender_code=message.document.sender.organ_id,
             recipient_codes=tuple(organization.organ_id for organization in message.recipients),
@@ -298,7 +298,7 @@ class Outbound:
                 await writing
                 raise
             except GatewayError as error:
-                if error.code not in _STORE_DOWN or self._clock.now() >= until:
+                if not is_outage(error) or self._clock.now() >= until:
                     raise
             await asyncio.sleep(_WRITE_AGAIN.total_seconds())
 
@@ -313,11 +313,6 @@ class Outbound:
         elif settlement.counted:
             outcome = "uncertain" if state is MessageState.UNCERTAIN else "unavailable"
             self._metrics.retried.labels(message.route, outcome).inc()
-
-
-def _is_outage(error: Exception) -> bool:
-    """True for what passes without us: database or object store out of reach or full."""
-    return isinstance(error, GatewayError) and error.code in _STORE_DOWN
 
 
 def _kind(message: LeasedMessage) -> PacketKind:

@@ -8,6 +8,8 @@ from typing import Literal
 
 import structlog
 
+from gateway.flows.outages import log_failure
+
 _log = structlog.get_logger()
 
 GRACE = timedelta(seconds=5)
@@ -55,6 +57,6 @@ class Periodic:
             return self._after_failure
         try:
             return turn.result()
-        except Exception:  # noqa: BLE001 - what fails now may work at the next turn
-            _log.exception("turn.broke", job=self._name)
+        except Exception as error:  # noqa: BLE001 - what fails now may work at the next turn
+            log_failure("turn.broke", error, job=self._name)
             return self._after_failure

@@ -14,7 +14,7 @@ from gateway.domain.lifecycle import ItemState, MessageState
 from gateway.domain.outcome import CannotTell, Found, Rejected, Unavailable
 from gateway.domain.packet import AxisItem, PacketKind, Received
 from gateway.domain.reconciliation import DiscrepancyKind, compare_sent, failure_key
-from gateway.domain.sentlist import SentEntries, SentEntry
+from gateway.domain.sentlist import CLOCK_SKEW, SentEntries, SentEntry
 from gateway.flows.claim import Claim
 from gateway.flows.config import ReconcilePolicy
 from gateway.flows.fetching import Fetcher
@@ -193,7 +193,7 @@ class Reconciler:
         failed: dict[str, str] = {}
         unproven = await self._records.unproven(account, since=since, limit=_UNPROVEN)
         earliest = min((each.query.submitted_after for each in unproven), default=at)
-        known = await self._outbox.known_axis_ids(account, since=earliest)
+        known = await self._outbox.known_axis_ids(account, since=earliest - 2 * CLOCK_SKEW)
         for each in unproven:
             finding = listed.find(replace(each.query, known_elsewhere=known | found))
             if not isinstance(finding, Found):
@@ -294,7 +294,7 @@ class Reconciler:
         account, at = self._axis.account, self._clock.now()
         try:
             state = await self._intake.accept(fetched)
-            await self._items.told(account, item.axis_doc_id, at=at)
+            await self._items.told(account, [item.axis_doc_id], at=at)
         except GatewayError:
             raise
         except Exception as error:  # noqa: BLE001 - reported; one bad item stops no other

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import structlog
@@ -17,6 +17,7 @@ from gateway.domain.ids import Digest, DocumentUid
 from gateway.domain.packet import Draft, PacketWarning, StoredObject
 from gateway.domain.vntime import edxml_timestamp, vietnam_date
 from gateway.flows.config import AccountPolicy
+from gateway.flows.following import follow, owned
 from gateway.observability.metrics import Metrics
 from gateway.ports import (
     Acceptance,
@@ -40,6 +41,18 @@ from gateway.ports import (
 )
 
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """A submission that nothing speaks against."""
+
+    document: Document
+    """As it will be sent."""
+    objects: tuple[StoredObject, ...]
+    warnings: tuple[PacketWarning, ...]
+    """What should be mended in it."""
+    follows: DocumentUid | None
 
 
 class SubmissionFlow(Submissions):
@@ -97,15 +110,16 @@ class SubmissionFlow(Submissions):
                 await self._discard_inline(submission)
                 return self._repeated(earlier)
             async with self._admission.admitted(0):  # the files themselves were admitted as they came
-                document, objects, warnings = await self._prepare(submission)
+                prepared = await self._prepare(submission)
         except GatewayError as error:
             await self._discard_inline(submission)
             self._metrics.refused.labels(submission.vendor, error.code).inc()
             raise
         if submission.validate_only:
             await self._discard_inline(submission)
-            return SubmissionResult(sent=self._as_if_sent(submission, document), repeated=False, warnings=warnings)
-        return await self._accept(submission, digest, document, objects, warnings)
+            sent = self._as_if_sent(submission, prepared.document)
+            return SubmissionResult(sent=sent, repeated=False, warnings=prepared.warnings)
+        return await self._accept(submission, digest, prepared)
 
     async def _repetition(self, submission: Submission, digest: Digest) -> Taken | None:
         found = await self._documents.repetition(submission.vendor, submission.request_id, digest)
@@ -119,10 +133,7 @@ class SubmissionFlow(Submissions):
         self._metrics.duplicates.labels("vendor").inc()
         return SubmissionResult(sent=earlier.sent, repeated=True, warnings=())
 
-    async def _prepare(
-        self, submission: Submission
-    ) -> tuple[Document, tuple[StoredObject, ...], tuple[PacketWarning, ...]]:
-        """The document as it will be sent, its objects, and what should be mended in it."""
+    async def _prepare(self, submission: Submission) -> _Prepared:
         now = self._clock.now()
         document = await self._complete(submission)
         violations, warnings = rules.check(
@@ -130,6 +141,7 @@ class SubmissionFlow(Submissions):
         )
         if violations:
             raise GatewayError(ErrorCode.INVALID_FIELD, violations=violations)
+        document, follows = await follow(document, self._documents, self._directory)
         objects = await self._objects(submission, document.attachments)
         sized = [replace(a, size=o.size) for a, o in zip(document.attachments, objects, strict=True)]
         document = replace(document, attachments=tuple(sized))
@@ -140,7 +152,7 @@ class SubmissionFlow(Submissions):
         objection = signing.objection(self._signature_policy, document)
         if objection is not None:
             raise objection.as_error()
-        return document, objects, warnings
+        return _Prepared(document=document, objects=objects, warnings=warnings, follows=follows)
 
     async def _complete(self, submission: Submission) -> Document:
         asked = submission.document
@@ -149,7 +161,7 @@ class SubmissionFlow(Submissions):
         document = replace(asked, sender=sender, to=to, trace=())
         if not document.document_id:
             document = replace(document, document_id=rules.default_document_id(document))
-        return document
+        return await owned(document, sender, self._directory)
 
     async def _sender(self, acting: Agency, asked: Organization) -> Organization:
         if not asked.organ_id.strip():
@@ -239,15 +251,8 @@ class SubmissionFlow(Submissions):
         assert isinstance(draft, Draft)  # a submission has no trace yet, so there is no loop in it
         return self._translator.length(draft)
 
-    async def _accept(
-        self,
-        submission: Submission,
-        digest: Digest,
-        document: Document,
-        objects: tuple[StoredObject, ...],
-        warnings: tuple[PacketWarning, ...],
-    ) -> SubmissionResult:
-        now = self._clock.now()
+    async def _accept(self, submission: Submission, digest: Digest, prepared: _Prepared) -> SubmissionResult:
+        now, document = self._clock.now(), prepared.document
         acceptance = Acceptance(
             vendor=submission.vendor,
             agency=submission.agency.id,
@@ -255,10 +260,11 @@ class SubmissionFlow(Submissions):
             request_digest=digest,
             content_digest=submission_digest(document),
             document=document,
-            objects=objects,
+            objects=prepared.objects,
             route=self._account.name,
             recipients_per_message=self._account.recipients_per_message,
             deadline_at=legal_deadline(document, now, self._is_working_day),
+            follows=prepared.follows,
         )
         taken = await self._documents.accept(acceptance, at=now)
         if not isinstance(taken, Taken):
@@ -279,7 +285,7 @@ class SubmissionFlow(Submissions):
         )
         self._wakeups.notify("outbox")
         self._wakeups.notify("events")
-        return SubmissionResult(sent=taken.sent, repeated=False, warnings=warnings)
+        return SubmissionResult(sent=taken.sent, repeated=False, warnings=prepared.warnings)
 
     async def _discard_inline(self, submission: Submission) -> None:
         if submission.inline:

@@ -10,6 +10,7 @@ from gateway.domain.ids import MessageId
 from gateway.flows.breaker import Breaker
 from gateway.flows.config import AccountPolicy, OutboundPolicy
 from gateway.flows.fairness import by_waiting
+from gateway.flows.outages import log_failure
 from gateway.ports import Clock, LeasedMessage, OutboxQueue, Wakeups
 
 _log = structlog.get_logger()
@@ -96,8 +97,8 @@ class Worker:
                 longest_waiting=longest_waiting,
                 cap=self._account.max_in_flight,
             )
-        except Exception:  # noqa: BLE001 - a store that fails now may work at the next look
-            _log.exception("lease.broke")
+        except Exception as error:  # noqa: BLE001 - a store that fails now may work at the next look
+            log_failure("lease.broke", error, route=self._account.name)
             return 0
         for message in leased:
             self._start(message)
@@ -113,8 +114,8 @@ class Worker:
         renewing = asyncio.create_task(self._keep(message))
         try:
             await self._deliver(message)
-        except Exception:  # noqa: BLE001 - its end could not be written: its lease runs out, and the next one asks
-            _log.exception("attempt.not_settled", message_id=message.id)
+        except Exception as error:  # noqa: BLE001 - its end could not be written: its lease runs out, and the next one asks
+            log_failure("attempt.not_settled", error, message_id=message.id)
         finally:
             renewing.cancel()
             self._breaker.ended(message.id)
@@ -125,8 +126,8 @@ class Worker:
             await asyncio.sleep(pause)
             try:
                 kept = await self._outbox.renew(message, lease_for=self._policy.lease_for, at=self._clock.now())
-            except Exception:  # noqa: BLE001 - two more tries fit into the lease
-                _log.exception("renewal.broke", message_id=message.id)
+            except Exception as error:  # noqa: BLE001 - two more tries fit into the lease
+                log_failure("renewal.broke", error, message_id=message.id)
                 continue
             if not kept:
                 # Whoever has it now asks first; what this attempt learns, the store will refuse.

@@ -13,6 +13,7 @@ from gateway.domain.lifecycle import ItemState, ReceptionState
 from gateway.domain.packet import (
     AxisItem,
     PacketDefect,
+    PacketKind,
     PacketWarning,
     Received,
     SplitPacket,
@@ -84,6 +85,15 @@ class StatusUnplaced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatusesTaken:
+    """What became of statuses that were recorded and placed together."""
+
+    outcomes: tuple[StatusPlaced | StatusUnplaced, ...]
+    """In their order."""
+    redundant: tuple[ObjectKey, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ItemRecord:
     """How far an axis item has come in."""
 
@@ -121,8 +131,10 @@ class InboundItems(Protocol):
         """Keep the raw packet as FETCHED. Redundant keys to discard (recorded before)."""
 
     @abstractmethod
-    async def unfinished(self, account: AccountName, *, limit: int) -> tuple[ItemRecord, ...]:
-        """Items that are not SETTLED or REJECTED, oldest first: what a crash interrupted."""
+    async def unfinished(
+        self, account: AccountName, *, limit: int, kind: PacketKind | None = None
+    ) -> tuple[ItemRecord, ...]:
+        """Items, of one kind or of both, that are not SETTLED or REJECTED, oldest first: what a crash interrupted."""
 
     @abstractmethod
     async def store(
@@ -154,12 +166,16 @@ class InboundItems(Protocol):
         """Match the document, update the delivery, append the event, mark the item: one transaction."""
 
     @abstractmethod
+    async def take_statuses(self, batch: Sequence[tuple[Received, StatusReport]], *, at: datetime) -> StatusesTaken:
+        """Record and place several of one account, in this order: one transaction, so all of them or none."""
+
+    @abstractmethod
     async def quarantine(self, received: Received, defect: PacketDefect) -> None:
         """Keep a packet that cannot be read or placed, whole, with the reason."""
 
     @abstractmethod
-    async def told(self, account: AccountName, axis_doc_id: AxisDocId, *, at: datetime) -> None:
-        """The axis knows: STORED becomes SETTLED, QUARANTINED becomes REJECTED."""
+    async def told(self, account: AccountName, ids: Collection[AxisDocId], *, at: datetime) -> None:
+        """The axis knows of these: STORED becomes SETTLED, QUARANTINED becomes REJECTED."""
 
 
 class Receptions(Protocol):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from gateway.domain.document import Document, Organization
+from gateway.domain.document import Document, Organization, ResponseFor
 from gateway.domain.ids import (
     AccountName,
     AgencyId,
@@ -104,6 +104,19 @@ class Acceptance:
     """Recipients that share one packet, at least 1."""
     deadline_at: datetime | None = None
     """When the law wants it sent, see domain/deadline.py."""
+    follows: DocumentUid | None = None
+    """The document recalled, updated or replaced: this one goes out after every packet of that one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """A document of ours that a recall, update or replacement names."""
+
+    uid: DocumentUid
+    document: Document
+    """Without attachments."""
+    recipients: frozenset[OrganId]
+    """Codes, as written, of all who were sent a document of this name, earlier updates of it among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +195,17 @@ class Documents(Protocol):
         Race-free: of two concurrent calls with one request id, or one sender and document id, one finds the other's.
         A document that failed for every recipient no longer holds its document id. One that retention removed still
         holds it, and its request ids.
+
+        A recall, update or replacement holds no document id; but the same once more, with the same document id and
+        content, is the first one again unless that failed for every recipient. Its messages take the place in the order
+        of the document it follows.
+        """
+
+    @abstractmethod
+    async def followed(self, named: ResponseFor) -> Followed | None:
+        """The newest document of the agency `named.organ_id` that is named: by document id, else by code and date.
+
+        The agency counts under all its codes. Recalls are never meant; removed documents are not found.
         """
 
     @abstractmethod

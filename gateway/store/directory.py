@@ -247,9 +247,14 @@ async def resolve(conn: AsyncConnection, codes: Collection[str]) -> Mapping[str,
 
 async def code_forms(conn: AsyncConnection, code: str) -> frozenset[str]:
     """Every normalised code under which the agency behind this one may have been written."""
-    agency = (await resolve(conn, [code])).get(code)
-    others = () if agency is None else (agency.code, *agency.aliases)
-    return frozenset(code_key(each) for each in (code, *others))
+    return (await forms_of(conn, [code]))[code]
+
+
+async def forms_of(conn: AsyncConnection, codes: Collection[str]) -> Mapping[str, frozenset[str]]:
+    """`code_forms` of many."""
+    found = await resolve(conn, codes)
+    written = {code: (found[code].code, *found[code].aliases) if code in found else () for code in codes}
+    return {code: frozenset(code_key(each) for each in (code, *others)) for code, others in written.items()}
 
 
 async def _aliases(

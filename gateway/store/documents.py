@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.agency import code_key
-from gateway.domain.document import BusinessType
+from gateway.domain.document import BusinessType, ResponseFor
 from gateway.domain.ids import Digest, DocumentUid, VendorId
 from gateway.domain.lifecycle import DeliveryState
 from gateway.domain.packet import PacketKind, StoredObject
@@ -21,16 +21,17 @@ from gateway.ports.outbound import (
     DocumentRemoved,
     DocumentReused,
     Documents,
+    Followed,
     PageKey,
     RequestReused,
     SentDocument,
     Taken,
 )
-from gateway.store import contents, eventlog, listing, removals, rows
+from gateway.store import contents, eventlog, following, listing, removals, rows
 from gateway.store.blobindex import redundant, register
 from gateway.store.engine import Database
 from gateway.store.keys import document_key
-from gateway.store.messages import NewMessage, document_order, enqueue
+from gateway.store.messages import NewMessage, enqueue
 from gateway.store.statements import batches, upsert
 from gateway.store.tables import attachments, deliveries, documents, requests
 
@@ -52,6 +53,10 @@ class SqlDocuments(Documents):
     ) -> Taken | RequestReused | DocumentReused | DocumentRemoved:
         """See Documents."""
         return await self._database.write(lambda conn: _accept(conn, acceptance, at))
+
+    async def followed(self, named: ResponseFor) -> Followed | None:
+        """See Documents."""
+        return await self._database.read(lambda conn: following.find(conn, named))
 
     async def get(self, uid: DocumentUid) -> SentDocument | None:
         """See Documents."""
@@ -89,6 +94,9 @@ async def _accept(
     if gone is not None:
         await conn.execute(sa.delete(requests).where(requests.c.document == uid))
         return gone
+    twin = None if acceptance.follows is None else await following.twin(conn, acceptance)
+    if twin is not None:
+        return await _repeats(conn, acceptance, twin)
     if not await _insert(conn, uid, acceptance, at):
         if not await _supersede(conn, acceptance, at):
             return await _same_document(conn, acceptance)
@@ -187,8 +195,14 @@ async def _same_document(conn: AsyncConnection, acceptance: Acceptance) -> Taken
     if row.content_digest != acceptance.content_digest:
         await conn.execute(sa.delete(requests).where(mine))
         return DocumentReused()
-    await conn.execute(sa.update(requests).where(mine).values(document=row.uid))
-    sent = await _get(conn, DocumentUid(row.uid))
+    return await _repeats(conn, acceptance, DocumentUid(row.uid))
+
+
+async def _repeats(conn: AsyncConnection, acceptance: Acceptance, first: DocumentUid) -> Taken:
+    """The request stands for a document taken before."""
+    mine = sa.and_(requests.c.vendor == acceptance.vendor, requests.c.request_id == acceptance.request_id)
+    await conn.execute(sa.update(requests).where(mine).values(document=first))
+    sent = await _get(conn, first)
     assert sent is not None
     return Taken(sent=sent, repeated=True, redundant=await redundant(conn, acceptance.objects))
 
@@ -232,13 +246,13 @@ async def _insert_deliveries(conn: AsyncConnection, uid: DocumentUid, acceptance
         for position, recipient in enumerate(document.to)
     ]
     await conn.execute(sa.insert(deliveries), values)
-    key = document_order(acceptance.route, document.sender.organ_id, document.document_id)
+    key = await following.order(conn, acceptance)
     chunks = [
         NewMessage(
             kind=PacketKind.DOCUMENT,
             route=acceptance.route,
             ordering_key=key,
-            lane=lane,
+            lane=lane if acceptance.follows is None else None,
             priority=document.other_info.priority,
             document=uid,
             deliveries=chunk,

@@ -11,7 +11,7 @@ from gateway.domain.agency import Agency, code_key
 from gateway.domain.document import BusinessType
 from gateway.domain.ids import AccountName, AxisDocId, ObjectKey
 from gateway.domain.lifecycle import ITEM_MOVES, ItemState, ReceptionState
-from gateway.domain.packet import Misfit, PacketDefect, Received, SplitPacket
+from gateway.domain.packet import Misfit, PacketDefect, PacketKind, Received, SplitPacket
 from gateway.domain.status import StatusReport
 from gateway.ports.inbound import (
     Arrival,
@@ -19,6 +19,7 @@ from gateway.ports.inbound import (
     InboundItems,
     ItemRecord,
     Original,
+    StatusesTaken,
     StatusPlaced,
     StatusUnplaced,
     Stored,
@@ -66,28 +67,14 @@ class SqlInboundItems(InboundItems):
         """See InboundItems. A second fetch of an item adds nothing, whatever bytes it brought."""
 
         async def work(conn: AsyncConnection) -> tuple[ObjectKey, ...]:
-            if await _row(conn, received) is not None:
-                return await redundant(conn, [received.raw])
-            spare = await register(conn, [received.raw])
-            item = received.item
-            new = upsert(axis_items).values(
-                account=received.account,
-                axis_doc_id=item.axis_doc_id,
-                kind=item.kind.value,
-                recipients=rows.recipients_json(item.recipients),
-                raw=received.raw.digest,
-                state=ItemState.FETCHED.value,
-                recorded_at=at,
-            )
-            made = await conn.execute(new.on_conflict_do_nothing().returning(axis_items.c.axis_doc_id))
-            if made.first() is None:  # another gateway recorded it since the look above
-                await forget(conn, [received.raw.digest])
-                return await redundant(conn, [received.raw])
-            return spare
+            await _record(conn, [received], at)
+            return await redundant(conn, [received.raw])
 
         return await self._database.write(work)
 
-    async def unfinished(self, account: AccountName, *, limit: int) -> tuple[ItemRecord, ...]:
+    async def unfinished(
+        self, account: AccountName, *, limit: int, kind: PacketKind | None = None
+    ) -> tuple[ItemRecord, ...]:
         """See InboundItems."""
         columns = sa.select(
             axis_items.c.account,
@@ -101,6 +88,8 @@ class SqlInboundItems(InboundItems):
             axis_items.c.packet_sha256,
         ).join(blobs, blobs.c.sha256 == axis_items.c.raw)
         wanted = columns.where(axis_items.c.account == account, axis_items.c.told_at.is_(None))
+        if kind is not None:
+            wanted = wanted.where(axis_items.c.kind == kind.value)
         wanted = wanted.order_by(axis_items.c.recorded_at, axis_items.c.axis_doc_id).limit(limit)
 
         async def work(conn: AsyncConnection) -> tuple[ItemRecord, ...]:
@@ -128,18 +117,19 @@ class SqlInboundItems(InboundItems):
         """See InboundItems."""
 
         async def work(conn: AsyncConnection) -> StatusPlaced | StatusUnplaced:
-            state = await _state(conn, received)
-            if state in (ItemState.STORED, ItemState.SETTLED):
-                return StatusPlaced(repeated=True)
-            placed = await placing.place(conn, report, at=at)
-            if isinstance(placed, StatusUnplaced):
-                defect = PacketDefect(
-                    code=Misfit.STATUS_UNPLACED, path="edXML/edXMLEnvelope/edXMLHeader/Status", message=placed.reason
-                )
-                await _quarantine(conn, received, defect)
-            else:
-                await _move(conn, received, ItemState.STORED)
-            return placed
+            (outcome,) = await _place(conn, [(received, report)], at)
+            return outcome
+
+        return await self._database.write(work)
+
+    async def take_statuses(self, batch: Sequence[tuple[Received, StatusReport]], *, at: datetime) -> StatusesTaken:
+        """See InboundItems."""
+
+        async def work(conn: AsyncConnection) -> StatusesTaken:
+            packets = [received for received, _ in batch]
+            await _record(conn, packets, at)
+            spare = await redundant(conn, [received.raw for received in packets])
+            return StatusesTaken(outcomes=await _place(conn, batch, at), redundant=spare)
 
         return await self._database.write(work)
 
@@ -147,26 +137,81 @@ class SqlInboundItems(InboundItems):
         """See InboundItems."""
         await self._database.write(lambda conn: _quarantine(conn, received, defect))
 
-    async def told(self, account: AccountName, axis_doc_id: AxisDocId, *, at: datetime) -> None:
+    async def told(self, account: AccountName, ids: Collection[AxisDocId], *, at: datetime) -> None:
         """See InboundItems. Repeating it changes nothing, nor does telling of an item that retention removed."""
+        await self._database.write(lambda conn: _told(conn, account, ids, at))
 
-        async def work(conn: AsyncConnection) -> None:
-            mine = sa.and_(axis_items.c.account == account, axis_items.c.axis_doc_id == axis_doc_id)
-            held = sa.select(axis_items.c.state).where(mine).with_for_update()
-            found = (await conn.execute(held)).scalar_one_or_none()
-            gone = removals.key(account, axis_doc_id)
-            if found is None and await removals.find(conn, removals.AXIS_ITEM, gone) is not None:
-                return
-            if found is None:
-                raise IllegalMoveError(f"item {axis_doc_id} was never recorded")
-            state = ItemState(found)
-            if state in _DONE.values():
-                return
-            after = _DONE.get(state, ItemState.SETTLED)
-            check(ITEM_MOVES, state, after)
-            await conn.execute(sa.update(axis_items).where(mine).values(state=after.value, told_at=at))
 
-        await self._database.write(work)
+async def _told(conn: AsyncConnection, account: AccountName, ids: Collection[AxisDocId], at: datetime) -> None:
+    columns = sa.select(axis_items.c.axis_doc_id, axis_items.c.state).order_by(axis_items.c.axis_doc_id)
+    for batch in batches(sorted(set(ids))):
+        these = sa.and_(axis_items.c.account == account, axis_items.c.axis_doc_id.in_(batch))
+        held = {
+            row.axis_doc_id: ItemState(row.state) for row in await conn.execute(columns.where(these).with_for_update())
+        }
+        unknown = {removals.key(account, each): each for each in batch if each not in held}
+        if never := unknown.keys() - await removals.known(conn, removals.AXIS_ITEM, unknown):
+            raise IllegalMoveError(f"items {sorted(unknown[key] for key in never)} were never recorded")
+        # What is FETCHED an operator has just ordered to be taken in again: the axis is told of it then.
+        for before, after in _DONE.items():
+            check(ITEM_MOVES, before, after)
+            now = [id_ for id_, state in held.items() if state is before]
+            if now:
+                mine = sa.and_(axis_items.c.account == account, axis_items.c.axis_doc_id.in_(now))
+                await conn.execute(sa.update(axis_items).where(mine).values(state=after.value, told_at=at))
+
+
+async def _record(conn: AsyncConnection, packets: Sequence[Received], at: datetime) -> None:
+    """Make rows for those items of an account that have none."""
+    known = await _states(conn, packets)
+    new = [each for each in packets if each.item.axis_doc_id not in known]
+    if not new:
+        return
+    await register(conn, [each.raw for each in new])
+    values = [
+        {
+            "account": each.account,
+            "axis_doc_id": each.item.axis_doc_id,
+            "kind": each.item.kind.value,
+            "recipients": rows.recipients_json(each.item.recipients),
+            "raw": each.raw.digest,
+            "state": ItemState.FETCHED.value,
+            "recorded_at": at,
+        }
+        for each in new
+    ]
+    insert = upsert(axis_items).values(values).on_conflict_do_nothing().returning(axis_items.c.axis_doc_id)
+    made = set(await conn.scalars(insert))
+    # The others were recorded by another gateway since the look above.
+    await forget(conn, [each.raw.digest for each in new if each.item.axis_doc_id not in made])
+
+
+async def _place(
+    conn: AsyncConnection, batch: Sequence[tuple[Received, StatusReport]], at: datetime
+) -> tuple[StatusPlaced | StatusUnplaced, ...]:
+    """Place statuses of recorded items of an account, in this order."""
+    states = await _states(conn, [received for received, _ in batch])
+    ids = [received.item.axis_doc_id for received, _ in batch]
+    if never := set(ids) - states.keys():
+        raise IllegalMoveError(f"items {sorted(never)} were never recorded")
+    fresh = [each for each in batch if states[each[0].item.axis_doc_id] not in (ItemState.STORED, ItemState.SETTLED)]
+    placed = await placing.place_all(conn, [report for _, report in fresh], at=at)
+    outcomes = {received.item.axis_doc_id: outcome for (received, _), outcome in zip(fresh, placed, strict=True)}
+    done = [id_ for id_, outcome in outcomes.items() if isinstance(outcome, StatusPlaced)]
+    for id_ in done:
+        check(ITEM_MOVES, states[id_], ItemState.STORED)
+    mine = sa.and_(axis_items.c.account == batch[0][0].account, axis_items.c.axis_doc_id.in_(done))
+    await conn.execute(sa.update(axis_items).where(mine).values(state=ItemState.STORED.value))
+    for received, _ in fresh:
+        outcome = outcomes[received.item.axis_doc_id]
+        if isinstance(outcome, StatusUnplaced):
+            await _quarantine(conn, received, _unplaced(outcome))
+    return tuple([outcomes.get(id_, StatusPlaced(repeated=True)) for id_ in ids])
+
+
+def _unplaced(placed: StatusUnplaced) -> PacketDefect:
+    path = "edXML/edXMLEnvelope/edXMLHeader/Status"
+    return PacketDefect(code=Misfit.STATUS_UNPLACED, path=path, message=placed.reason)
 
 
 async def _store(
@@ -264,16 +309,19 @@ async def _add_receptions(conn: AsyncConnection, owner: str, arrival: Arrival, a
     return added
 
 
-async def _row(conn: AsyncConnection, of: Received | Arrival) -> rows.Row | None:
-    mine = sa.select(axis_items.c.state).where(_is(of)).with_for_update()
-    return (await conn.execute(mine)).one_or_none()
+async def _states(conn: AsyncConnection, of: Sequence[Received | Arrival]) -> Mapping[AxisDocId, ItemState]:
+    """States of items of one account, which nobody else changes before the end of this transaction."""
+    ids = sorted(each.item.axis_doc_id for each in of)
+    mine = sa.and_(axis_items.c.account == of[0].account, axis_items.c.axis_doc_id.in_(ids))
+    held = sa.select(axis_items.c.axis_doc_id, axis_items.c.state).where(mine).order_by(axis_items.c.axis_doc_id)
+    return {AxisDocId(row.axis_doc_id): ItemState(row.state) for row in await conn.execute(held.with_for_update())}
 
 
 async def _state(conn: AsyncConnection, of: Received | Arrival) -> ItemState:
-    row = await _row(conn, of)
-    if row is None:
+    found = await _states(conn, [of])
+    if not found:
         raise IllegalMoveError(f"item {of.item.axis_doc_id} was never recorded")
-    return ItemState(row.state)
+    return found[of.item.axis_doc_id]
 
 
 def _is(of: Received | Arrival) -> sa.ColumnElement[bool]:

@@ -13,7 +13,7 @@ from gateway.store import contents, rows
 from gateway.store.statements import subtree
 from gateway.store.tables import attachments, deliveries, documents
 
-WINDOW = 250
+WINDOW = 125
 """Documents looked at for one page, unless the page itself is longer."""
 FEW = 16
 """Agencies up to which each one's documents are found by its own index; those of more, along the time of all."""
@@ -105,7 +105,11 @@ def _page(
         of_one.append(deliveries.c.state == wanted.state.value)
     if wanted.recipient is not None:
         of_one.append(deliveries.c.recipient_key == code_key(wanted.recipient))
-    return page.where(sa.exists().where(*of_one)) if len(of_one) > 1 else page
+    if len(of_one) == 1:
+        return page
+    # Document by document in any database: as a join, PostgreSQL would read all deliveries where they are few.
+    one = sa.select(sa.literal_column("1")).where(*of_one).limit(1).correlate(documents).scalar_subquery()
+    return page.where(one.is_not(None))
 
 
 def _bound(key: PageKey) -> sa.Tuple:

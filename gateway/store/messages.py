@@ -1,6 +1,6 @@
 """Puts messages into the outbox; whoever does so is in a transaction of its own reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -46,7 +46,7 @@ class NewMessage:
     route: AccountName
     ordering_key: str
     lane: int | None
-    """Messages of one key wait for older ones of their lane; None = for all lanes."""
+    """Messages of one key wait for older ones of their lane; None = for all lanes, but not for those beside it."""
     priority: int
     document: str | None = None
     deliveries: Sequence[str] = ()
@@ -60,7 +60,10 @@ def urgency(priority: int) -> int:
 
 
 def document_order(route: AccountName, sender: str, document_id: str) -> str:
-    """Ordering key of what is sent about one document of ours: its packets, one lane per chunk; a recall, no lane."""
+    """Ordering key of what is sent about one document of ours: its packets, one lane per chunk; a recall, no lane.
+
+    `document_id` is that of the document, not of the recall.
+    """
     return f"{route}|{code_key(sender)}|{document_id}"
 
 
@@ -104,10 +107,11 @@ async def enqueue(conn: AsyncConnection, new: Sequence[NewMessage], *, at: datet
             "created_at": at,
             "first_submitted_at": asked,
             "document": each.document,
+            "place": place,
             "report": None if each.report is None else to_json(each.report),
             "deadline_at": each.deadline_at,
         }
-        for message_id, sequence, each in zip(ids, numbers, new, strict=True)
+        for message_id, sequence, place, each in zip(ids, numbers, _places(new, numbers), new, strict=True)
         for asked in [asked_since if each.report is None else None]
     ]
     await conn.execute(sa.insert(messages), values)
@@ -118,6 +122,19 @@ async def enqueue(conn: AsyncConnection, new: Sequence[NewMessage], *, at: datet
     ]
     if links:
         await conn.execute(sa.insert(message_deliveries), links)
+
+
+def _places(new: Sequence[NewMessage], numbers: Sequence[int]) -> Iterator[int | None]:
+    """The places of neighbours without a lane: one for all, so that chunks of one recall do not wait for each other."""
+    before: tuple[str, int | None] | None = None
+    for each, number in zip(new, numbers, strict=True):
+        if each.lane is not None:
+            before = None
+            yield None
+            continue
+        place = before[1] if before is not None and before[0] == each.ordering_key else number
+        before = each.ordering_key, place
+        yield place
 
 
 async def split(conn: AsyncConnection, message: str, *, at: datetime) -> str:

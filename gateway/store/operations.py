@@ -25,7 +25,7 @@ from gateway.ports.operations import (
     WaitingLine,
 )
 from gateway.ports.outbound import Settlement
-from gateway.store import auditing, rows
+from gateway.store import auditing, following, rows
 from gateway.store.codec import from_json
 from gateway.store.endings import LEASABLE, carry_over, end
 from gateway.store.engine import Database
@@ -284,7 +284,8 @@ async def _carry_out(conn: AsyncConnection, message: str, order: Order, at: date
         return NotDone(objection=Objection.UNKNOWN_MESSAGE)
     state = MessageState(row.state)
     superseded = row.document is not None and await _superseded(conn, row.document)
-    against = objection(order, state, leased=_leased(row, at), superseded=superseded)
+    overtaken = state is MessageState.FAILED and await following.overtaken(conn, row.id)
+    against = objection(order, state, leased=_leased(row, at), superseded=superseded, overtaken=overtaken)
     if against is not None:
         return NotDone(objection=against, state=state)
     after = RULES[order.action].after

@@ -1,6 +1,6 @@
 """Finds what an incoming status is about, and writes it there (edXML 5.6, 6.2, 6.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.agency import code_key
-from gateway.domain.document import Document, ResponseFor
-from gateway.domain.status import ARRIVED, REPEATABLE, TAKE_BACK_ASKED, StatusReport
+from gateway.domain.document import BusinessType, Document, ResponseFor
+from gateway.domain.status import AGREED, ARRIVED, NOT_AGREED, REPEATABLE, TAKE_BACK_ASKED, StatusReport
 from gateway.ports.inbound import StatusPlaced, StatusUnplaced
 from gateway.store import rows
 from gateway.store.codec import from_json
-from gateway.store.directory import code_forms, resolve
+from gateway.store.directory import forms_of, resolve
 from gateway.store.eventlog import NewEvent, append
 from gateway.store.keys import document_key
 from gateway.store.statements import upsert
@@ -32,10 +32,33 @@ class _Subject:
     event: NewEvent
 
 
+_Forms = Mapping[str, frozenset[str]]
+"""By code, every code under which the agency behind it may have been written."""
+
+
 async def place(conn: AsyncConnection, report: StatusReport, *, at: datetime) -> StatusPlaced | StatusUnplaced:
     """Log a status at the delivery, or for a take-back at the reception, it is about; a repetition adds nothing."""
+    (placed,) = await place_all(conn, [report], at=at)
+    return placed
+
+
+async def place_all(
+    conn: AsyncConnection, reports: Sequence[StatusReport], *, at: datetime
+) -> tuple[StatusPlaced | StatusUnplaced, ...]:
+    """Place several, in this order; what became of each."""
+    codes = {code for report in reports for code in (report.sender.organ_id, report.response_for.organ_id)}
+    forms = await forms_of(conn, sorted(codes))
+    placed = [await _note(conn, report, forms, at) for report in reports]
+    await append(conn, [each for each in placed if isinstance(each, NewEvent)], at=at)
+    return tuple([StatusPlaced(repeated=False) if isinstance(each, NewEvent) else each for each in placed])
+
+
+async def _note(
+    conn: AsyncConnection, report: StatusReport, forms: _Forms, at: datetime
+) -> NewEvent | StatusPlaced | StatusUnplaced:
+    """All but the event, which is logged at the end."""
     taking_back = report.status_code == TAKE_BACK_ASKED
-    subject = await (_reception(conn, report) if taking_back else _delivery(conn, report))
+    subject = await (_reception if taking_back else _delivery)(conn, report, forms)
     if isinstance(subject, StatusUnplaced):
         return subject
     stamp = report.timestamp if report.status_code in REPEATABLE else ""
@@ -47,14 +70,15 @@ async def place(conn: AsyncConnection, report: StatusReport, *, at: datetime) ->
         if report.status_code == ARRIVED:  # comes from another system than 03 and later, so it may come after them
             change = change.where(deliveries.c.last_status == "")
         await conn.execute(change.values(last_status=report.status_code, updated_at=at))
-    await append(conn, [subject.event], at=at)
-    return StatusPlaced(repeated=False)
+    return subject.event
 
 
-async def _delivery(conn: AsyncConnection, report: StatusReport) -> _Subject | StatusUnplaced:
-    """The reporter's delivery of a document of ours: response_for names its sender."""
-    senders = await code_forms(conn, report.response_for.organ_id)
-    reporters = await code_forms(conn, report.sender.organ_id)
+async def _delivery(conn: AsyncConnection, report: StatusReport, forms: _Forms) -> _Subject | StatusUnplaced:
+    """The reporter's delivery of a document of ours: response_for names its sender.
+
+    A recall may bear the marks of its document: consent and refusal are meant for the recall, all else for that one.
+    """
+    senders, reporters = forms[report.response_for.organ_id], forms[report.sender.organ_id]
     columns = sa.select(
         documents.c.uid,
         documents.c.agency,
@@ -65,7 +89,10 @@ async def _delivery(conn: AsyncConnection, report: StatusReport) -> _Subject | S
     )
     mine = sa.and_(deliveries.c.document == documents.c.uid, deliveries.c.recipient_key.in_(reporters))
     wanted = columns.select_from(documents.outerjoin(deliveries, mine)).where(documents.c.sender_code.in_(senders))
-    found = await _first(conn, wanted.order_by(documents.c.accepted_at.desc()), documents, report.response_for)
+    recall = sa.case((documents.c.business_type == BusinessType.RECALL.value, 1), else_=0)
+    rank = recall.desc() if report.status_code in (AGREED, NOT_AGREED) else recall
+    wanted = wanted.order_by(rank, documents.c.accepted_at.desc())
+    found = await _first(conn, wanted, documents, report.response_for)
     if isinstance(found, StatusUnplaced):
         return found
     event = NewEvent(
@@ -78,10 +105,10 @@ async def _delivery(conn: AsyncConnection, report: StatusReport) -> _Subject | S
     return _Subject(id=found.subject, event=event)
 
 
-async def _reception(conn: AsyncConnection, report: StatusReport) -> _Subject | StatusUnplaced:
+async def _reception(conn: AsyncConnection, report: StatusReport, forms: _Forms) -> _Subject | StatusUnplaced:
     """The reception a take-back is about: the reporter sent the document, response_for names the recipient."""
     about = report.response_for
-    senders = await code_forms(conn, report.sender.organ_id)
+    senders = forms[report.sender.organ_id]
     recipient = (await resolve(conn, [about.organ_id])).get(about.organ_id)
     columns = sa.select(
         inbound_documents.c.document_id,

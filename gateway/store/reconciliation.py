@@ -24,7 +24,6 @@ from gateway.store.tables import deliveries, documents, message_deliveries, mess
 REPAIRED = "listed by the axis; found by reconciliation"
 """Reason that a repaired message shows."""
 
-_UNPROVEN = (MessageState.HELD, MessageState.UNCERTAIN, MessageState.FAILED)
 _REPAIRABLE = (MessageState.HELD, MessageState.UNCERTAIN)
 _SENT = sa.select(messages.c.id, messages.c.axis_doc_id, messages.c.sent_at, documents.c.document_id).join(
     documents, documents.c.uid == messages.c.document
@@ -67,13 +66,13 @@ class SqlReconciliation(Reconciliation):
         return await self._database.read(work)
 
     async def unproven(self, account: AccountName, *, since: datetime, limit: int) -> tuple[Unproven, ...]:
-        """See Reconciliation. Held and unknown ones come first: only they can be repaired."""
+        """See Reconciliation. Held and unknown ones come first: only they can be repaired. A range of one index."""
         wanted = (
             sa.select(messages.c.id, messages.c.state, messages.c.first_submitted_at, documents.c.header)
             .join(documents, documents.c.uid == messages.c.document)
             .where(
                 messages.c.route == account,
-                messages.c.state.in_([state.value for state in _UNPROVEN]),
+                sa.text("messages.state IN ('uncertain', 'held', 'failed')"),
                 messages.c.first_submitted_at >= since,
                 messages.c.lease_token.is_(None),
             )

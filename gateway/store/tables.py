@@ -215,7 +215,7 @@ messages = sa.Table(
     sa.Column("axis_doc_id", TEXT),
     sa.Column("document", TEXT, sa.ForeignKey("documents.uid"), index=True),
     sa.Column("report", TEXT),
-    # The sequence of the message it was divided from, else null.
+    # The sequence of the message it was divided from, or of the first beside it without a lane; else null.
     sa.Column("place", sa.BigInteger),
     sa.Column("deadline_at", Instant),
     # Leases in a row that ran out while nobody ended the attempt; null = none.
@@ -237,10 +237,12 @@ messages = sa.Table(
     sa.Index("ix_messages_sent", "route", "sent_at", "axis_doc_id"),
     sa.Index("ix_messages_state", "state"),
     _partial("ix_messages_reported", "created_at", "id", where="state = 'sent' AND document IS NULL"),
+    _partial("ix_messages_unproven", "route", "first_submitted_at", where="state IN ('uncertain', 'held', 'failed')"),
 )
 """Messages of one `ordering_key` go out in `sequence` order within their `lane`; a message whose lane is null waits for
 all lanes and holds all lanes; one made by dividing another keeps that one's `place` in the order. The chunks of one
-document take lanes 0, 1, ...; what must come after the whole document, as a recall, takes its key and no lane.
+document take lanes 0, 1, ...; what must come after the whole document, as a recall, takes its key and no lane, and its
+chunks share one place.
 `started_at` is when the running attempt began."""
 
 message_deliveries = sa.Table(

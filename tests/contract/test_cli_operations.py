@@ -159,7 +159,7 @@ async def test_a_packet_in_quarantine_is_listed_and_retaken(world, config):
     item = received.item.axis_doc_id
     await world.store.items.record(received, at=NOW)
     await world.store.items.quarantine(received, PacketDefect(code="NO_LOCAL_RECIPIENT", path="To", message="nobody"))
-    await world.store.items.told(ROUTE, item, at=NOW)
+    await world.store.items.told(ROUTE, [item], at=NOW)
     (problem,) = lines(await run(config, "inbox", "problems", "--json"))
     assert (problem["type"], problem["axis_doc_id"], problem["code"]) == ("packet", item, "NO_LOCAL_RECIPIENT")
     plain = await run(config, "inbox", "problems")

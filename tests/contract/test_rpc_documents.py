@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from hashlib import sha256
+from uuid import uuid4
 
 import grpc
 import pytest
@@ -200,6 +201,76 @@ async def test_an_unknown_recipient_is_named(world):
     told = await refusal(world.documents().SubmitDocument(request))
     assert (told.code, told.reason) == (grpc.StatusCode.NOT_FOUND, "RECIPIENT_UNKNOWN")
     assert set(told.violations) == {"document.to[1].organ_id"}
+
+
+def make_recall(original, **overrides):
+    """A recall of a document as the service showed it, without files."""
+    request = make_request(**overrides)
+    recall = request.document
+    recall.business_type = document_pb2.BUSINESS_TYPE_RECALL
+    recall.ClearField("attachments")
+    recall.response_for.add(document_id=original.document_id)
+    recall.business.reason = "Gửi nhầm nơi nhận"
+    return request
+
+
+async def test_a_document_is_recalled(world):
+    """A recall names the document by its id and comes back naming it whole; repeated, it is the first one."""
+    stub = world.documents()
+    original = (await stub.SubmitDocument(make_request())).document
+    request = make_recall(original)
+    answer = await stub.SubmitDocument(request)
+    (reference,) = answer.document.response_for
+    assert (reference.organ_id, reference.document_id) == (SENDER, original.document_id)
+    assert reference.code == f"{original.code_number}/{original.code_notation}"
+    assert reference.promulgation_date == original.promulgation_date
+    shown = await stub.GetDocument(pb.GetDocumentRequest(agency=SENDER, name=answer.document.name))
+    assert (shown.business_type, len(shown.attachments)) == (document_pb2.BUSINESS_TYPE_RECALL, 0)
+    assert [d.state for d in shown.deliveries] == [document_pb2.DELIVERY_STATE_QUEUED]
+    for request_id in (request.request_id, str(uuid4())):
+        request.request_id = request_id
+        again = await stub.SubmitDocument(request)
+        assert (again.repeated_request, again.document.name) == (True, answer.document.name)
+
+
+async def test_a_recall_that_names_nothing_of_ours_is_refused(world):
+    """INVALID_ARGUMENT at the field, in both languages: unknown document, no reason, a recipient without it."""
+    stub = world.documents()
+    original = (await stub.SubmitDocument(make_request())).document
+
+    async def refused(change):
+        request = make_recall(original)
+        change(request.document)
+        told = await refusal(stub.SubmitDocument(request))
+        assert (told.code, told.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+        assert all(en and vi and en != vi for en, vi in told.violations.values())
+        return set(told.violations)
+
+    def unknown(document):
+        document.response_for[0].document_id = "nothing"
+
+    assert await refused(unknown) == {"document.response_for[0]"}
+    assert await refused(lambda document: document.business.ClearField("reason")) == {"document.business.reason"}
+    assert await refused(lambda document: document.to.add(organ_id=UNCLAIMED)) == {"document.to[1].organ_id"}
+
+
+@pytest.mark.parametrize("kind", [document_pb2.BUSINESS_TYPE_UPDATE, document_pb2.BUSINESS_TYPE_REPLACE])
+async def test_a_document_is_updated_or_replaced(world, kind):
+    """Both name the earlier document in their own place and are taken; without it they are refused."""
+    stub = world.documents()
+    original = (await stub.SubmitDocument(make_request())).document
+    request = make_request()
+    request.document.business_type = kind
+    told = await refusal(stub.SubmitDocument(request))
+    business = request.document.business
+    if kind == document_pb2.BUSINESS_TYPE_UPDATE:
+        assert set(told.violations) == {"document.business.document_id"}
+        business.document_id = original.document_id
+    else:
+        assert set(told.violations) == {"document.business.replacements"}
+        business.replacements.add(document_id=original.document_id)
+    answer = await stub.SubmitDocument(request)
+    assert (answer.repeated_request, answer.document.business_type) == (False, kind)
 
 
 async def test_pages_cover_everything_once_newest_first(world):

@@ -10,6 +10,7 @@ from gateway.domain.document import BusinessType
 from gateway.domain.ids import AxisDocId
 from gateway.domain.lifecycle import ItemState, MessageState, ReceptionState
 from gateway.domain.packet import PacketDefect, PacketKind, PacketWarning
+from gateway.domain.status import StatusReport
 from gateway.ports.inbound import ContentConflict, ItemRecord, StatusPlaced, StatusUnplaced, Stored
 from gateway.ports.outbound import Settlement
 from gateway.store.moves import IllegalMoveError
@@ -80,19 +81,23 @@ async def test_an_item_goes_its_way_and_survives_unfinished(world):
     assert await world.store.items.states(ROUTE, ids) == dict.fromkeys(ids[:2], ItemState.FETCHED)
     for _ in range(2):
         await world.store.items.quarantine(first, DEFECT)
-    await world.store.items.told(ROUTE, ids[0], at=NOW)
-    await world.store.items.told(ROUTE, ids[0], at=NOW)
+    await world.store.items.told(ROUTE, [ids[0]], at=NOW)
+    await world.store.items.told(ROUTE, [ids[0]], at=NOW)
     assert (await world.store.items.states(ROUTE, ids))[ids[0]] is ItemState.REJECTED
     assert [r.received for r in await world.store.items.unfinished(ROUTE, limit=9)] == [second]
     assert (await world.store.outbox.depth(at=NOW, near=timedelta(hours=1))).quarantined == 1
 
 
 async def test_the_axis_is_not_told_of_what_is_not_stored(world):
-    """Telling the axis about an item only fetched, or storing one never recorded, is a bug and raises."""
+    """Telling of an item that is only fetched, as after a retake, changes nothing; of an unknown one, it raises."""
     received = make_received()
+    id_ = received.item.axis_doc_id
     await world.store.items.record(received, at=NOW)
+    await world.store.items.told(ROUTE, [id_], at=NOW)
+    assert await world.store.items.states(ROUTE, [id_]) == {id_: ItemState.FETCHED}
+    assert [each.received for each in await world.store.items.unfinished(ROUTE, limit=9)] == [received]
     with pytest.raises(IllegalMoveError):
-        await world.store.items.told(ROUTE, received.item.axis_doc_id, at=NOW)
+        await world.store.items.told(ROUTE, [make_item().axis_doc_id], at=NOW)
     with pytest.raises(IllegalMoveError):
         await world.store.items.store(make_arrival(), receipts=(), at=NOW)
 
@@ -138,7 +143,7 @@ async def test_other_content_under_a_known_id_is_quarantined(world):
     assert await state(world, arrival) is ItemState.QUARANTINED
     assert len(await pulled(world)) == 1
     assert (await world.store.outbox.depth(at=NOW, near=timedelta(hours=1))).inbox_waiting == 1
-    await world.store.items.told(ROUTE, arrival.item.axis_doc_id, at=NOW)
+    await world.store.items.told(ROUTE, [arrival.item.axis_doc_id], at=NOW)
     assert await state(world, arrival) is ItemState.REJECTED
 
 
@@ -306,3 +311,23 @@ async def test_statuses_do_not_wait_for_another_document(world):
     await arrive(world, second, receipts=[make_status(second, status_code="01")])
     assert len(await sent_messages(world)) == 1
     assert (await pulled(world))[0].state is ReceptionState.LEASED
+
+
+async def test_statuses_are_taken_together_in_order(world):
+    """Recorded and placed in one go: events in order, a repetition and a stranger apart; again, nothing changes."""
+    document = world.document()
+    await world.store.documents.accept(world.acceptance(document=document), at=NOW)
+    reports = [make_status(document, status_code=code) for code in ("03", "03", "06")] + [make_status()]
+    packets = [make_received(item=make_item(kind=PacketKind.STATUS)) for _ in reports]
+    batch = list(zip(packets, reports, strict=True))
+    taken = await world.store.items.take_statuses(batch, at=NOW)
+    assert taken.redundant == ()
+    assert [getattr(outcome, "repeated", None) for outcome in taken.outcomes] == [False, True, False, None]
+    states = await world.store.items.states(ROUTE, [each.item.axis_doc_id for each in packets])
+    assert [states[each.item.axis_doc_id] for each in packets] == [ItemState.STORED] * 3 + [ItemState.QUARANTINED]
+    again = [(make_received(item=received.item), report) for received, report in batch]
+    taken = await world.store.items.take_statuses(again[:3], at=NOW)
+    assert taken.redundant == tuple(received.raw.key for received, _ in again[:3])
+    assert all(outcome.repeated for outcome in taken.outcomes)
+    events = (await world.store.events.read(VENDOR_A, under=None, after=0, limit=99)).events
+    assert [e.change.status_code for e in events if isinstance(e.change, StatusReport)] == ["03", "06"]

@@ -152,7 +152,7 @@ async def quarantined(world, *, told):
     await world.store.items.record(received, at=NOW)
     await world.store.items.quarantine(received, PacketDefect(code="NO_LOCAL_RECIPIENT", path="p", message="m"))
     if told:
-        await world.store.items.told(ROUTE, arrival.item.axis_doc_id, at=NOW)
+        await world.store.items.told(ROUTE, [arrival.item.axis_doc_id], at=NOW)
     return arrival, received
 
 
@@ -170,7 +170,7 @@ async def test_a_packet_in_quarantine_is_taken_again(world, told):
     (record,) = await items.unfinished(ROUTE, limit=9)
     assert (record.state, record.received) == (ItemState.FETCHED, received)
     assert isinstance(await items.store(arrival, receipts=(), at=NOW), Stored)
-    await items.told(ROUTE, item, at=NOW)
+    await items.told(ROUTE, [item], at=NOW)
     assert await items.states(ROUTE, [item]) == {item: ItemState.SETTLED}
 
 
@@ -181,7 +181,7 @@ async def test_a_packet_retaken_too_early_is_quarantined_again(world):
     for _ in range(2):
         assert await world.store.operations.retake(ROUTE, item, operator="a", reason="", at=NOW) is ItemState.REJECTED
         await world.store.items.quarantine(received, PacketDefect(code="NOT_XML", path="", message="n"))
-        await world.store.items.told(ROUTE, item, at=NOW)
+        await world.store.items.told(ROUTE, [item], at=NOW)
     (problem,) = await world.store.operations.problems(limit=9)
     assert problem.code == "NOT_XML"
 
@@ -192,7 +192,7 @@ async def test_only_quarantine_is_retaken(world):
     item = arrival.item.axis_doc_id
     await world.store.items.record(make_received(item=arrival.item), at=NOW)
     await world.store.items.store(arrival, receipts=(), at=NOW)
-    await world.store.items.told(ROUTE, item, at=NOW)
+    await world.store.items.told(ROUTE, [item], at=NOW)
     operations = world.store.operations
     assert await operations.retake(ROUTE, item, operator="a", reason="", at=NOW) is ItemState.SETTLED
     assert await operations.retake(ROUTE, AxisDocId("none"), operator="a", reason="", at=NOW) is None

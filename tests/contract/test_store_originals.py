@@ -82,7 +82,7 @@ async def test_the_rest_of_the_item_is_as_before(world):
     await world.store.items.split(received, make_parts(objects))
     (record,) = await world.store.items.unfinished(ROUTE, limit=9)
     assert record.received.item == received.item
-    await world.store.items.told(ROUTE, received.item.axis_doc_id, at=NOW)
+    await world.store.items.told(ROUTE, [received.item.axis_doc_id], at=NOW)
     assert await world.store.items.unfinished(ROUTE, limit=9) == ()
     assert (await original(world, received)).digest == received.raw.digest
 
@@ -148,7 +148,7 @@ async def quarantined(world):
 
 async def rejected(world):
     received, _ = await quarantined(world)
-    await world.store.items.told(ROUTE, received.item.axis_doc_id, at=NOW)
+    await world.store.items.told(ROUTE, [received.item.axis_doc_id], at=NOW)
     return received, received
 
 

@@ -184,7 +184,7 @@ async def test_a_settled_message_lets_the_next_one_go(world, state):
 
 
 async def test_what_has_no_lane_waits_for_every_chunk_and_holds_what_follows(world):
-    """A message without a lane, as a recall will be, waits for all chunks of its document and holds what follows."""
+    """A message without a lane, as that of a recall, waits for all chunks of its document and holds what follows."""
     document = world.document()
     await world.store.documents.accept(world.acceptance(document=document, recipients_per_message=1), at=NOW)
     key = document_order(ROUTE, document.sender.organ_id, document.document_id)

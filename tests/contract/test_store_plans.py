@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from gateway.domain.lifecycle import UNSETTLED, DeliveryState, MessageState
 from gateway.domain.operating import Action, Order
 from gateway.domain.packet import ContentSpan, EncodedPart, PacketDefect, PacketKind, SplitPacket
+from gateway.ports import SentMark
 from gateway.ports.operations import Done, MessageFilter
 from gateway.ports.outbound import DocumentFilter, PageKey, Settlement
 from gateway.ports.retention import Kept, Mark
@@ -23,6 +24,7 @@ from tests.make import (
     make_arrival,
     make_document,
     make_item,
+    make_organization,
     make_received,
     make_status,
     make_stored,
@@ -30,7 +32,7 @@ from tests.make import (
 
 MINUTE = timedelta(minutes=1)
 SENT = Settlement(state=MessageState.SENT, due_at=None, reason="", counted=True, axis_doc_id=None)
-SMALL = {"CONSTANT", "due", "tree", "line", "meta", "counters", "last", "ends"}
+SMALL = {"CONSTANT", "due", "waiting", "tree", "line", "meta", "counters", "last", "ends"}
 """Tables and row sources of a few rows."""
 
 
@@ -67,7 +69,7 @@ async def receive(world):
     await world.store.items.record(make_received(item=arrival.item), at=NOW)
     await world.store.items.unfinished(ROUTE, limit=5)
     await world.store.items.store(arrival, receipts=(), at=NOW)
-    await world.store.items.told(ROUTE, arrival.item.axis_doc_id, at=NOW)
+    await world.store.items.told(ROUTE, [arrival.item.axis_doc_id], at=NOW)
 
 
 async def keep_as_parts(world):
@@ -151,6 +153,33 @@ async def operate(world):
     await world.store.operations.audit(line.document_id)
 
 
+async def deliver(world):
+    """What the engine and reconciliation ask besides: leases of the longest waiting and under a cap, parts, marks."""
+    several = world.document(to=(make_organization(RECIPIENT), make_organization("000.00.01.H99")))
+    await world.store.documents.accept(world.acceptance(document=several, request_id="several"), at=NOW)
+    outbox, records = world.store.outbox, world.store.reconciliation
+    for longest in (True, False):
+        leased = await outbox.lease("w", route=ROUTE, limit=1, lease_for=MINUTE, at=NOW, longest_waiting=longest, cap=5)
+        for message in leased:
+            await outbox.begin_submit(message, at=NOW)
+            if len(message.recipients) > 1:
+                await outbox.divide(message, reason="refused", at=NOW)
+    await outbox.hasten(ROUTE, at=NOW)
+    await records.sent(ROUTE, after=SentMark(sent_at=NOW - MINUTE, axis_doc_id=""), until=NOW, limit=5)
+    await records.unproven(ROUTE, since=NOW - MINUTE, limit=5)
+    await records.still_sent(["x"])
+    await records.repair("x", "axis", at=NOW)
+
+
+async def take_statuses(world):
+    batch = [
+        (make_received(item=make_item(kind=PacketKind.STATUS)), make_status(status_code=code)) for code in ("03", "13")
+    ]
+    await world.store.items.take_statuses(batch, at=NOW)
+    await world.store.items.unfinished(ROUTE, limit=5, kind=PacketKind.STATUS)
+    await world.store.items.told(ROUTE, [received.item.axis_doc_id for received, _ in batch], at=NOW)
+
+
 EVERY = pytest.mark.parametrize(
     "work",
     [
@@ -167,6 +196,8 @@ EVERY = pytest.mark.parametrize(
         check_blobs,
         resolve,
         retain,
+        deliver,
+        take_statuses,
         operate,
     ],
 )

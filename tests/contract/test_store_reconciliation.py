@@ -166,11 +166,11 @@ async def test_what_retention_removed_is_still_known(world):
     received = make_received(item=arrival.item)
     await items.record(received, at=NOW)
     await items.store(arrival, receipts=[], at=NOW)
-    await items.told(ROUTE, received.item.axis_doc_id, at=NOW)
+    await items.told(ROUTE, [received.item.axis_doc_id], at=NOW)
     await world.store.database.write(partial(remove_inbound, arrival=arrival))
     id_ = received.item.axis_doc_id
     assert await items.states(ROUTE, [id_, "nothing"]) == {id_: ItemState.SETTLED}
-    await items.told(ROUTE, id_, at=NOW)
+    await items.told(ROUTE, [id_], at=NOW)
     for axis_doc_id, digest, expected in (
         ("again", arrival.content_digest, Stored),
         ("conflict", "f" * 64, ContentConflict),

@@ -82,7 +82,7 @@ async def receive(world, document=None, at=NOW, *, take=True, told=True, to=(REC
     await world.store.items.record(received, at=at)
     await world.store.items.store(arrival, receipts=(), at=at)
     if told:
-        await world.store.items.told(ROUTE, arrival.item.axis_doc_id, at=at)
+        await world.store.items.told(ROUTE, [arrival.item.axis_doc_id], at=at)
     if take:
         for entry in await world.store.receptions.lease(VENDOR_B, under=None, limit=9, lease_for=MINUTE, at=at):
             await world.store.receptions.acknowledge(entry.id, entry.ack_id, receipt=None, at=at)
@@ -253,7 +253,7 @@ async def test_packets_in_quarantine_never_go(world):
     item = received.item.axis_doc_id
     await world.store.items.record(received, at=NOW)
     await world.store.items.quarantine(received, PacketDefect(code="NOT_XML", path="", message=""))
-    await world.store.items.told(ROUTE, item, at=NOW)
+    await world.store.items.told(ROUTE, [item], at=NOW)
     document = make_document()
     await receive(world, document)
     await receive(world, document)

@@ -179,7 +179,7 @@ async def _receive(filled: Filled, at: datetime) -> float:
     await items.record(received, at=at)
     await items.store(arrival, receipts=(), at=at)
     took = filled.clock() - begun
-    await items.told(ROUTE, arrival.item.axis_doc_id, at=at)
+    await items.told(ROUTE, [arrival.item.axis_doc_id], at=at)
     return took
 
 

@@ -274,7 +274,7 @@ async def test_recorded_statuses_are_resumed_in_order(world):
         await run_until_idle(gateway)
         for code in (ACCEPTED, FINISHED):
             item = await put_status(world, sent, code)
-            received = await gateway.poller._fetcher.fetch(item)
+            received = await gateway.reconciler._fetcher.fetch(item)
             await gateway.store.items.record(received, at=gateway.clock.now())
             gateway.clock.advance(timedelta(seconds=1))
     async with world.gateway() as gateway:
@@ -516,7 +516,7 @@ async def test_a_status_that_cannot_be_fetched_keeps_its_place(world):
 
 async def test_a_status_that_cannot_be_fetched_holds_back_more_than_one_batch(world, monkeypatch):
     """06 waits for its 03 also where the axis lists so many items that they are looked up in several batches."""
-    monkeypatch.setattr("gateway.flows.polling._BATCH", 1)
+    monkeypatch.setattr("gateway.flows.lanes.BATCH", 1)
     letter = make_letter(to=(make_organization(THEIRS),))
     async with world.gateway() as gateway:
         sent = (await submit(gateway, letter)).sent.document

@@ -1,7 +1,4 @@
-"""A recall never overtakes its document, nor status 06 its 03, whatever fails in between.
-
-A recall cannot be submitted yet; it is put into the store as it will be: in its document's order, without a lane.
-"""
+"""A recall, update or replacement never overtakes its document, nor status 06 its 03, whatever fails in between."""
 
 import asyncio
 import re
@@ -9,22 +6,20 @@ import tempfile
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.circuit import CircuitRules
-from gateway.domain.document import OtherInfo, Priority
+from gateway.domain.document import BusinessType, OtherInfo, Priority
 from gateway.domain.lifecycle import MessageState
 from gateway.domain.outcome import Rejected, Unavailable
 from gateway.flows.config import OnUnknown
-from gateway.store.messages import document_order, enqueue, status_message
-from gateway.store.tables import messages
+from gateway.store.messages import enqueue, status_message
 from tests.fakes.axis import FakeAxis, Fate
 from tests.fakes.fuse import Fuse
-from tests.make import ROUTE, make_acceptance, make_directory_row, make_document, make_organization, make_status
-from tests.scenarios.world import LEASE, MINUTE, OURS, PDF, World, make_letter, run_until_idle, store_bytes
+from tests.make import ROUTE, make_directory_row, make_document, make_follower, make_organization, make_status
+from tests.scenarios.world import LEASE, MINUTE, World, make_letter, run_until_idle, submit
 
 RECIPIENTS = tuple(f"H99.{n:02}" for n in range(1, 5))
 FATES = (
@@ -48,7 +43,7 @@ class WatchedAxis(FakeAxis):
 
     async def submit(self, sealed, body):
         data = b"".join([chunk async for chunk in body])
-        found = re.search(rb"(letter|recall)-|StatusCode>(0[36])<", data)
+        found = re.search(rb"(letter|follower)-|StatusCode>(0[36])<", data)
         self.seen.append(next(each for each in found.groups() if each).decode())
 
         async def again():
@@ -66,35 +61,21 @@ def make_world(folder, *, askable=True, on_unknown=OnUnknown.HOLD):
     return world
 
 
-async def put_all(gateway, *, recipients=2, recipients_per_message=100):
-    """A letter, its recall, which is more urgent than anything, and two statuses about one received document."""
+async def put_all(gateway, *, recipients=2, kind=BusinessType.RECALL):
+    """A letter, what follows it, more urgent than anything, and two statuses about one received document."""
     to = tuple(make_organization(code) for code in RECIPIENTS[:recipients])
-    sender, now = make_organization(OURS), gateway.clock.now()
-    ours = (await gateway.store.directory.resolve([OURS]))[OURS]
-    stored = await store_bytes(gateway.blobs, PDF)
-    letter, recall = (
-        make_letter(sender=sender, to=to, subject=subject, other_info=OtherInfo(priority=priority))
-        for subject, priority in (("letter-x", Priority.NORMAL), ("recall-x", Priority.FLASH))
-    )
-    for document, together in ((letter, recipients_per_message), (recall, 100)):
-        acceptance = make_acceptance(
-            document, agency=ours.id, objects=(stored,), recipients_per_message=together, request_id=document.subject
-        )
-        taken = await gateway.store.documents.accept(acceptance, at=now)
-    behind = sa.update(messages).where(messages.c.document == taken.sent.uid)
-    behind = behind.values(ordering_key=document_order(ROUTE, OURS, letter.document_id), lane=None)
+    letter = make_letter(to=to, subject="letter-x")
+    await submit(gateway, letter)
+    urgent = {"subject": "follower-x", "other_info": OtherInfo(priority=Priority.FLASH)}
+    files = {} if kind is BusinessType.RECALL else {"attachments": letter.attachments}
+    await submit(gateway, make_follower(letter, kind, **urgent, **files))
     received = make_document()
     statuses = [status_message(ROUTE, make_status(received, status_code=code)) for code in ("03", "06")]
-
-    async def work(conn):
-        await conn.execute(behind)
-        await enqueue(conn, statuses, at=now)
-
-    await gateway.store.database.write(work)
+    await gateway.store.database.write(lambda conn: enqueue(conn, statuses, at=gateway.clock.now()))
 
 
 def assert_in_order(seen):
-    for first, second in (("letter", "recall"), ("03", "06")):
+    for first, second in (("letter", "follower"), ("03", "06")):
         if second in seen:
             assert first not in seen[seen.index(second) :], seen
 
@@ -107,9 +88,9 @@ async def die_with_a_message(gateway, *, begun):
     gateway.clock.advance(LEASE + MINUTE)
 
 
-async def play(world, steps, *, recipients, recipients_per_message):
+async def play(world, steps, *, recipients, kind):
     async with world.gateway() as gateway:
-        await put_all(gateway, recipients=recipients, recipients_per_message=recipients_per_message)
+        await put_all(gateway, recipients=recipients, kind=kind)
         for step in steps:
             match step:
                 case "die" | "die sending":
@@ -130,7 +111,7 @@ async def play(world, steps, *, recipients, recipients_per_message):
     assert waiting <= {MessageState.HELD, MessageState.QUEUED}
     if MessageState.HELD not in waiting:
         assert not waiting
-        assert {"recall", "06"} <= set(world.axis.seen)
+        assert {"follower", "06"} <= set(world.axis.seen)
 
 
 @pytest.fixture
@@ -148,12 +129,14 @@ def quiet():
     on_unknown=st.sampled_from(OnUnknown),
     recipients=st.integers(1, 4),
     recipients_per_message=st.sampled_from([1, 2, 100]),
+    kind=st.sampled_from([BusinessType.RECALL, BusinessType.UPDATE, BusinessType.REPLACE]),
 )
-def test_nothing_overtakes(*, quiet, steps, askable, on_unknown, recipients, recipients_per_message):
+def test_nothing_overtakes(*, quiet, steps, askable, on_unknown, recipients, recipients_per_message, kind):
     """No packet of a document comes after its recall, no 03 after its 06; without a held one all of it goes out."""
     with tempfile.TemporaryDirectory() as folder:
         world = make_world(Path(folder), askable=askable, on_unknown=on_unknown)
-        asyncio.run(play(world, steps, recipients=recipients, recipients_per_message=recipients_per_message))
+        world.recipients_per_message = recipients_per_message
+        asyncio.run(play(world, steps, recipients=recipients, kind=kind))
 
 
 async def test_a_crash_between_any_two_steps_keeps_the_order(tmp_path, quiet):
@@ -173,7 +156,7 @@ async def test_a_crash_between_any_two_steps_keeps_the_order(tmp_path, quiet):
         async with world.gateway() as gateway:
             await run_until_idle(gateway)
         assert_in_order(world.axis.seen)
-        assert [world.axis.seen.count(packet) for packet in ("letter", "recall")] == [1, 1], steps
+        assert [world.axis.seen.count(packet) for packet in ("letter", "follower")] == [1, 1], steps
         assert {"03", "06"} <= set(world.axis.seen), steps
         steps += 3
     assert steps > 20

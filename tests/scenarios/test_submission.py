@@ -145,7 +145,11 @@ async def test_validate_only_stores_nothing(world):
         ({"sender": make_organization("H99.01")}, ErrorCode.AGENCY_NOT_PERMITTED, ["from.organ_id"]),
         ({"sender": make_organization("H98")}, ErrorCode.AGENCY_NOT_PERMITTED, ["from.organ_id"]),
         ({"sender": make_organization("H97")}, ErrorCode.AGENCY_UNKNOWN, ["from.organ_id"]),
-        ({"business_type": BusinessType.RECALL}, ErrorCode.INVALID_FIELD, ["business_type"]),
+        (
+            {"business_type": BusinessType.RECALL},
+            ErrorCode.INVALID_FIELD,
+            ["response_for", "business.reason"],
+        ),
         (
             {"other_info": OtherInfo(sphere_of_promulgation="Mật")},
             ErrorCode.INVALID_FIELD,

@@ -31,7 +31,7 @@ async def put(world):
 
 def with_claim(loop, claims, job, owner):
     """The loop as another process would have it, with its own claim of usual length."""
-    loop._claim = Claim(claims=claims, name=f"{job}:{ROUTE}", owner=owner, clock=loop._clock)
+    loop._claim = Claim(claims=claims, name=f"{job}:{ROUTE}", owner=owner, clock=loop._claim._clock)
     return loop
 
 

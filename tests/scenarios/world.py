@@ -137,6 +137,7 @@ class World:
         self.signatures = FakeSignatures()
         self.on_unknown = OnUnknown.HOLD
         self.outbound = OUTBOUND
+        self.inbound = INBOUND
         self.divided_codes: frozenset[str] = frozenset()
         self.circuit = CircuitRules()
         self.receipt = ReceiptAt.VENDOR_ACK
@@ -274,7 +275,7 @@ class World:
                 blobs=wired,
                 discrepancies=store.discrepancies,
                 claim=claim("poll"),
-                policy=InboundPolicy(poll_interval=MINUTE, concurrency=4),
+                policy=self.inbound,
                 clock=self.clock,
                 ready=lambda: ready or sync.loaded,
             ),
@@ -329,6 +330,7 @@ OUTBOUND = OutboundPolicy(
     poll_interval=MINUTE,
     drain_grace=MINUTE,
 )
+INBOUND = InboundPolicy(poll_interval=MINUTE, concurrency=4, status_concurrency=4)
 RECONCILE = ReconcilePolicy(interval=15 * MINUTE, window=timedelta(days=7), settling_time=SETTLING)
 UPKEEP = UpkeepPolicy(
     deadline_near=timedelta(hours=2),

@@ -5,7 +5,15 @@ from datetime import date
 import pytest
 
 from gateway.domain.digests import content_digest, request_digest, submission_digest, without_later
-from gateway.domain.document import AttachmentRole, OtherInfo, ResponseFor, TraceHeader
+from gateway.domain.document import (
+    AttachmentRole,
+    Business,
+    BusinessType,
+    OtherInfo,
+    ReceiverChange,
+    ResponseFor,
+    TraceHeader,
+)
 from tests.make import make_agency, make_attachment, make_digest, make_document, make_organization, make_verdict
 
 PINNED = "6c7b87199c4b4262031341c872938d3466d6d7bffe3d0dd84a38305814b60278"
@@ -98,3 +106,14 @@ def test_only_fields_of_later_releases_are_left_out():
     """An empty field of the first release stays in the digest, wherever it stands."""
     known = {"content": "", "staff": ({"mobile": "", "staff_id": ""},), "task_codes": ()}
     assert without_later(known) == {"content": "", "staff": ({"mobile": ""},)}
+
+
+def test_an_update_is_what_it_says_of_its_document():
+    """Two updates that differ in nothing but what they change are two; the same noise in a new document is none."""
+    one = make_document(
+        business=Business(document_id="a", receivers=(ReceiverChange(receiver_type=1, organ_id="H97"),))
+    )
+    other = replace(one, business=replace(one.business, receivers=()))
+    assert submission_digest(one) == submission_digest(other)
+    updates = [replace(each, business_type=BusinessType.UPDATE) for each in (one, other)]
+    assert submission_digest(updates[0]) != submission_digest(updates[1])

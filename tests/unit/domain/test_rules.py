@@ -20,7 +20,7 @@ from gateway.domain.document import (
     StaffInfo,
 )
 from gateway.domain.lengths import LENGTHS
-from tests.make import RECIPIENT, make_attachment, make_document, make_organization
+from tests.make import RECIPIENT, SENDER, make_attachment, make_document, make_organization
 
 TODAY = date(2026, 3, 2)
 
@@ -139,14 +139,12 @@ def test_counts_follow_the_limits():
     assert [v.path for v in violations] == ["document.to", "document.attachments"]
 
 
-def test_only_new_documents_are_submitted():
-    """Recall, update and replacement are refused by SubmitDocument, in words that say so."""
-    for kind in (BusinessType.RECALL, BusinessType.UPDATE, BusinessType.REPLACE):
-        violations, _ = rules.check(
-            make_document(business_type=kind), today=TODAY, limits=rules.Limits(), dialect=NATIONAL
-        )
-        assert [v.path for v in violations] == ["document.business_type"]
-        assert "not offered by SubmitDocument" in violations[0].en
+def test_only_a_recall_may_come_without_attachments():
+    """A recall repeats its document's files or has none; every other type must have one."""
+    recall = {"business_type": BusinessType.RECALL, "business": Business(reason="sai nơi nhận"), "attachments": ()}
+    assert judge(**recall, response_for=(ResponseFor(organ_id=SENDER, document_id="x"),)) == []
+    update = {"business_type": BusinessType.UPDATE, "business": Business(document_id="x"), "attachments": ()}
+    assert judge(**update) == ["attachments"]
 
 
 @pytest.mark.parametrize("name", ["a/b.pdf", "..\\b.pdf", "a\nb.pdf", "..", "\x85.pdf"])
@@ -203,6 +201,9 @@ def test_violations_speak_both_languages():
     )  # fmt: skip
     violations, _ = rules.check(bad, today=TODAY, limits=rules.Limits(), dialect=NATIONAL)
     assert len(violations) == 9
+    assert [v.path for v in violations if "business" in v.path or "response" in v.path] == [
+        *("document.response_for", "document.business.reason"),
+    ]
     assert all(v.en and v.vi and v.en != v.vi for v in violations)
 
 

@@ -1,10 +1,12 @@
 """What follows from verdicts, on submission and on arrival."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.document import AttachmentRole, Document
+from gateway.domain.document import AttachmentRole, BusinessType, Document
 from gateway.domain.errors import ErrorCode
 from gateway.domain.signing import AlteredRule, SignaturePolicy, SubmitRule, objection, refusal
 from gateway.domain.verdict import Verdict
@@ -50,6 +52,14 @@ def test_altered_annex_is_refused():
     assert (found.code, found.index) == (ErrorCode.SIGNATURE_ALTERED, 1)
     annexes = [(ANNEX, verdict) for verdict in (*Verdict, None) if verdict is not Verdict.ALTERED]
     assert objection(SignaturePolicy(), document_of((MAIN, Verdict.TRUSTED), *annexes)) is None
+
+
+def test_a_recall_without_files_has_nothing_to_sign():
+    """A recall that attaches nothing passes; one with files is held to the rule, as every other type without any."""
+    assert objection(SignaturePolicy(), replace(document_of(), business_type=BusinessType.RECALL)) is None
+    unsigned = replace(document_of((MAIN, Verdict.UNSIGNED)), business_type=BusinessType.RECALL)
+    assert objection(SignaturePolicy(), unsigned).code is ErrorCode.SIGNATURE_MISSING
+    assert objection(SignaturePolicy(), replace(document_of(), business_type=BusinessType.UPDATE)) is not None
 
 
 def test_no_main_file():

@@ -38,10 +38,11 @@ def test_every_reason_has_a_status_and_both_languages(code):
 
 @pytest.mark.parametrize("code", ErrorCode)
 def test_retry_info_is_there_exactly_where_repeating_the_call_helps(code):
-    """UNAVAILABLE carries a delay; errors that the caller must mend carry none."""
+    """What is away or full carries a delay; errors that the caller must mend carry none."""
     status = status_of(_error(code), "r1")
     delays = [each for each in status.details if each.Is(error_details_pb2.RetryInfo.DESCRIPTOR)]
-    assert bool(delays) == (code in RETRY) == (STATUS[code] is grpc.StatusCode.UNAVAILABLE)
+    passing = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
+    assert bool(delays) == (code in RETRY) == (STATUS[code] in passing)
 
 
 def test_the_errors_own_delay_wins():

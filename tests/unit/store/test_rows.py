@@ -45,7 +45,7 @@ def test_an_event_keeps_its_kind(change):
 
 @given(whole(Received))
 def test_an_item_comes_back_with_its_packet(received):
-    """An axis item's row and its raw packet's give the received packet back."""
+    """An axis item's row and its raw packet's give the received packet back, and whether it was split."""
     row = SimpleNamespace(
         account=received.account,
         axis_doc_id=received.item.axis_doc_id,
@@ -55,8 +55,11 @@ def test_an_item_comes_back_with_its_packet(received):
         sha256=received.raw.digest,
         size=received.raw.size,
         object_key=received.raw.key,
+        packet_sha256=None,
     )
-    assert rows.item_of(row).received == received
+    assert (rows.item_of(row).received, rows.item_of(row).whole) == (received, True)
+    row.packet_sha256 = received.raw.digest
+    assert not rows.item_of(row).whole
 
 
 @given(st.lists(whole(PacketWarning), max_size=2).map(tuple))

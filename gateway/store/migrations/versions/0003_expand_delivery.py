@@ -27,6 +27,8 @@ def upgrade() -> None:
     _index("ix_messages_deadline", "messages", ["deadline_at"], sa.text("deadline_at IS NOT NULL AND sent_at IS NULL"))
     _index("ix_inbound_documents_item", "inbound_documents", ["account", "axis_doc_id"], None)
     _index("ix_messages_reported", "messages", ["created_at", "id"], sa.text("state = 'sent' AND document IS NULL"))
+    unproven = sa.text("state IN ('uncertain', 'held', 'failed')")
+    _index("ix_messages_unproven", "messages", ["route", "first_submitted_at"], unproven)
     _index("ix_inbound_documents_received", "inbound_documents", ["received_at", "id"], None)
     settled = sa.text("state = 'settled'")
     _index("ix_axis_items_settled", "axis_items", ["recorded_at", "account", "axis_doc_id"], settled)

@@ -42,11 +42,20 @@ class _BusinessTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Business
     BUSINESS_TYPE_NEW: _BusinessType.ValueType  # 1
     """0, a new document (văn bản mới)."""
     BUSINESS_TYPE_RECALL: _BusinessType.ValueType  # 2
-    """1, recall of earlier documents named by response_for (thu hồi)."""
+    """1, recall of an earlier document named by response_for (thu hồi). SubmitDocument: response_for has one entry, a
+    document that the same agency sent through this gateway, by document_id, or by code and promulgation_date;
+    business.reason is required; every recipient is one of that document's; attachments are optional, and without any
+    there is no signature to check. It goes out after every packet of that document.
+    """
     BUSINESS_TYPE_UPDATE: _BusinessType.ValueType  # 3
-    """2, new content for an earlier document (cập nhật)."""
+    """2, new content for an earlier document (cập nhật). SubmitDocument: business.document_id names a document that the
+    same agency sent through this gateway; recipients may be others. It goes out after every packet of that document.
+    """
     BUSINESS_TYPE_REPLACE: _BusinessType.ValueType  # 4
-    """3, a new document that takes the place of earlier ones (thay thế)."""
+    """3, a new document that takes the place of earlier ones (thay thế). SubmitDocument: business.replacements has one
+    entry, a document that the same agency sent through this gateway; recipients may be others. It goes out after every
+    packet of that document.
+    """
 
 class BusinessType(_BusinessType, metaclass=_BusinessTypeEnumTypeWrapper):
     """What the packet asks the receiver to do. Element Bussiness/BussinessDocType (the misspelling is the standard's)."""
@@ -56,11 +65,20 @@ BUSINESS_TYPE_UNSPECIFIED: BusinessType.ValueType  # 0
 BUSINESS_TYPE_NEW: BusinessType.ValueType  # 1
 """0, a new document (văn bản mới)."""
 BUSINESS_TYPE_RECALL: BusinessType.ValueType  # 2
-"""1, recall of earlier documents named by response_for (thu hồi)."""
+"""1, recall of an earlier document named by response_for (thu hồi). SubmitDocument: response_for has one entry, a
+document that the same agency sent through this gateway, by document_id, or by code and promulgation_date;
+business.reason is required; every recipient is one of that document's; attachments are optional, and without any
+there is no signature to check. It goes out after every packet of that document.
+"""
 BUSINESS_TYPE_UPDATE: BusinessType.ValueType  # 3
-"""2, new content for an earlier document (cập nhật)."""
+"""2, new content for an earlier document (cập nhật). SubmitDocument: business.document_id names a document that the
+same agency sent through this gateway; recipients may be others. It goes out after every packet of that document.
+"""
 BUSINESS_TYPE_REPLACE: BusinessType.ValueType  # 4
-"""3, a new document that takes the place of earlier ones (thay thế)."""
+"""3, a new document that takes the place of earlier ones (thay thế). SubmitDocument: business.replacements has one
+entry, a document that the same agency sent through this gateway; recipients may be others. It goes out after every
+packet of that document.
+"""
 Global___BusinessType: _TypeAlias = BusinessType  # noqa: Y015
 
 class _Priority:
@@ -312,7 +330,7 @@ class ResponseFor(_message.Message):
     PROMULGATION_DATE_FIELD_NUMBER: _builtins.int
     DOCUMENT_ID_FIELD_NUMBER: _builtins.int
     organ_id: _builtins.str
-    """Code of the agency that owns that document. Element OrganId. Limit 35."""
+    """Code of the agency that owns that document; empty in a recall = the issuing agency. Element OrganId. Limit 35."""
     code: _builtins.str
     """Its number and notation, "number/notation" (số, ký hiệu). Element Code. Limit 100."""
     promulgation_date: _builtins.str
@@ -683,11 +701,12 @@ class Document(_message.Message):
     ReceivedDocument.
     """
     document_id: _builtins.str
-    """Id of the electronic document, unique for its sender. Empty when submitting =
+    """Id of the electronic document, unique among the new documents of its sender; a recall, update or replacement has
+    one of its own or repeats that of the document it follows. Empty when submitting =
     `<organ_id>,<yyyy/MM/dd>,<code_number>/<code_notation>`. Element MessageHeader/DocumentId. Limit 200. Opaque.
     """
     business_type: Global___BusinessType.ValueType
-    """What the receiver shall do with it. SubmitDocument takes new documents only; received ones may be of any type."""
+    """What the receiver shall do with it."""
     code_number: _builtins.str
     """Document number (số); not always numeric. Required. Element Code/CodeNumber. Legal limit 11; limit 50."""
     code_notation: _builtins.str
@@ -742,7 +761,7 @@ class Document(_message.Message):
 
     @_builtins.property
     def attachments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attachment]:
-        """Attached files, at most 200; SubmitDocument wants at least one."""
+        """Attached files, at most 200; SubmitDocument wants at least one, save in a recall."""
 
     @_builtins.property
     def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[Global___Delivery]:

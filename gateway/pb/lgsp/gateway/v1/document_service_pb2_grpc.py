@@ -78,7 +78,8 @@ class DocumentServiceServicer:
     def SubmitDocument(self, request, context):
         """Takes over a document for delivery, or repeats the first answer to the same request_id. The answer leaves after
         everything is on disk. ALREADY_EXISTS when request_id or document_id was used before with other content (a document
-        that failed for every recipient frees its document_id: mend it and submit it under a new request_id);
+        that failed for every recipient frees its document_id: mend it and submit it under a new request_id). A recall,
+        update or replacement owns no document_id, but the same once more (document_id, content, recipients) is the first.
         FAILED_PRECONDITION when a signature policy refuses it; NOT_FOUND for unknown recipients.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -41,7 +41,8 @@ class DocumentServiceStub:
     SubmitDocument: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.SubmitDocumentRequest, _document_service_pb2.SubmitDocumentResponse]
     """Takes over a document for delivery, or repeats the first answer to the same request_id. The answer leaves after
     everything is on disk. ALREADY_EXISTS when request_id or document_id was used before with other content (a document
-    that failed for every recipient frees its document_id: mend it and submit it under a new request_id);
+    that failed for every recipient frees its document_id: mend it and submit it under a new request_id). A recall,
+    update or replacement owns no document_id, but the same once more (document_id, content, recipients) is the first.
     FAILED_PRECONDITION when a signature policy refuses it; NOT_FOUND for unknown recipients.
     """
     GetDocument: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.GetDocumentRequest, _document_pb2.Document]
@@ -65,7 +66,8 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     SubmitDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.SubmitDocumentRequest, _document_service_pb2.SubmitDocumentResponse]  # type: ignore[assignment]
     """Takes over a document for delivery, or repeats the first answer to the same request_id. The answer leaves after
     everything is on disk. ALREADY_EXISTS when request_id or document_id was used before with other content (a document
-    that failed for every recipient frees its document_id: mend it and submit it under a new request_id);
+    that failed for every recipient frees its document_id: mend it and submit it under a new request_id). A recall,
+    update or replacement owns no document_id, but the same once more (document_id, content, recipients) is the first.
     FAILED_PRECONDITION when a signature policy refuses it; NOT_FOUND for unknown recipients.
     """
     GetDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.GetDocumentRequest, _document_pb2.Document]  # type: ignore[assignment]
@@ -98,7 +100,8 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_document_service_pb2.SubmitDocumentResponse, _abc.Awaitable[_document_service_pb2.SubmitDocumentResponse]]:
         """Takes over a document for delivery, or repeats the first answer to the same request_id. The answer leaves after
         everything is on disk. ALREADY_EXISTS when request_id or document_id was used before with other content (a document
-        that failed for every recipient frees its document_id: mend it and submit it under a new request_id);
+        that failed for every recipient frees its document_id: mend it and submit it under a new request_id). A recall,
+        update or replacement owns no document_id, but the same once more (document_id, content, recipients) is the first.
         FAILED_PRECONDITION when a signature policy refuses it; NOT_FOUND for unknown recipients.
         """
 
