@@ -13,7 +13,7 @@ from gateway.store import contents, rows
 from gateway.store.statements import subtree
 from gateway.store.tables import attachments, deliveries, documents
 
-WINDOW = 125
+WINDOW = 100
 """Documents looked at for one page, unless the page itself is longer."""
 FEW = 16
 """Agencies up to which each one's documents are found by its own index; those of more, along the time of all."""
