@@ -51,6 +51,8 @@ class Reason(StrEnum):
     NOT_A_BACKUP = "NOT_A_BACKUP"
     NOT_EMPTY = "NOT_EMPTY"
     """There is something already where the store would go."""
+    NOTHING_THERE = "NOTHING_THERE"
+    """There is no store that could be adopted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,8 @@ from gateway.settings import (
 
 _LEASE = timedelta(seconds=15)
 _POLL = timedelta(seconds=1)
+_LONGEST_SUBMISSION = timedelta(hours=6)
+"""An object that a submission has seen stays at least this long: its signatures are checked before it is accepted."""
 _ITEMS_AT_ONCE = 4
 _STATUSES_AT_ONCE = 8
 
@@ -198,7 +200,7 @@ def upkeep_policy(settings: Settings) -> UpkeepPolicy:
     return UpkeepPolicy(
         measure_interval=timedelta(seconds=5),
         clean_interval=timedelta(minutes=10),
-        unreferenced_for=timedelta(hours=settings.server.upload_expiry_hours),
+        unreferenced_for=max(timedelta(hours=settings.server.upload_expiry_hours), _LONGEST_SUBMISSION),
         orphaned_for=timedelta(hours=24),
         deadline_near=timedelta(hours=settings.delivery.deadline_warning_hours),
     )

@@ -69,12 +69,14 @@ class Parts:
 
 
 def hold_data(settings: Settings, stack: AsyncExitStack) -> None:
-    """Keep the embedded store, or the directory of attachments, to this process. Raises SettingsError if it is not."""
+    """Keep the embedded store and the directory of attachments to this process. Raises SettingsError if it cannot."""
     database = database_of(settings.store)
-    alone = database if isinstance(database, Path) else settings.blobs.path
-    alone.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(database, Path) or not settings.blobs.bucket:
-        stack.enter_context(exclusive(alone))
+    places = [database] if isinstance(database, Path) else []
+    if not settings.blobs.bucket:
+        places.append(settings.blobs.path)  # two stores on one directory would remove each other's objects
+    for place in places:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(exclusive(place))
 
 
 async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:

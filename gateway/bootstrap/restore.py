@@ -98,6 +98,9 @@ async def adopt(settings: Settings, terms: Terms, *, clock: Clock) -> Restored |
     Raises SettingsError where a gateway runs here, GatewayError STORE_UNAVAILABLE.
     """
     database = database_of(settings.store)
+    if isinstance(database, Path) and not database.is_file():
+        message = "there is no database here; look at store.path, and at what is mounted"
+        return Refused(reason=Reason.NOTHING_THERE, path=str(database), message=message)
     with ExitStack() as stack:
         if isinstance(database, Path):
             stack.enter_context(exclusive(database))

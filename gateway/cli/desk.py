@@ -29,9 +29,10 @@ LinesSwitch = Annotated[bool, typer.Option("--json", help="JSON on standard outp
 LIMIT = 1000
 """Most lines of a list."""
 _NAME = 60
+_ID = 500
 _WIDTH = 160
 """Columns where the output is no terminal."""
-_SPAN = re.compile(r"([0-9]{1,6})([smhd])")
+_SPAN = re.compile(r"([0-9]{1,4})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 T = TypeVar("T")
@@ -64,6 +65,18 @@ def operator_name(given: str) -> str:
         except KeyError:
             given = f"uid {os.getuid()}"
     return visible(given.strip())[:_NAME]
+
+
+def word(text: str, what: str) -> str:
+    """Text that can be the id of something: one printable word; ends the command as wrong usage otherwise."""
+    if not text.strip() or not text.isprintable() or len(text) > _ID:
+        raise typer.BadParameter(f"no {what}: {visible(text)!r}")
+    return text.strip()
+
+
+def sentence(text: str) -> str:
+    """What an operator gives as a reason: one line that steers no terminal."""
+    return visible(text.strip())
 
 
 def span(text: str) -> timedelta:

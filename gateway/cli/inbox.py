@@ -17,6 +17,8 @@ from gateway.cli.desk import (
     plain,
     print_lines,
     print_table,
+    sentence,
+    word,
 )
 from gateway.cli.printing import print_json, refuse
 from gateway.domain.ids import AccountName, AxisDocId
@@ -116,7 +118,11 @@ def retake(
 
     async def work(desk: "Desk") -> ItemState | None:
         return await desk.operations.retake(
-            name, AxisDocId(axis_doc_id), operator=who, reason=reason.strip(), at=desk.clock.now()
+            name,
+            AxisDocId(word(axis_doc_id, "id of the axis")),
+            operator=who,
+            reason=sentence(reason),
+            at=desk.clock.now(),
         )
 
     before = at_desk(config, work, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.desk import ConfigFile, LinesSwitch, at_desk, plain, print_facts, print_lines, print_table
+from gateway.cli.desk import ConfigFile, LinesSwitch, at_desk, plain, print_facts, print_lines, print_table, word
 from gateway.cli.printing import print_json, refuse
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing, say what would go now.")] = False,
     as_json: LinesSwitch = False,
 ) -> None:
-    """Remove now what the section [retention] of the configuration lets go, instead of bit by bit every hour."""
+    """Remove now what the configuration's retention lets go, instead of bit by bit every hour."""
     if dry_run:
         found = at_desk(config, lambda desk: desk.retention.forecast(), as_json=as_json)
         if as_json:
@@ -44,6 +44,7 @@ def audit(
     as_json: LinesSwitch = False,
 ) -> None:
     """Say everything the store knows of a document id: sent and received, kept and removed."""
+    word(document_id, "id of a document")
     found = at_desk(config, lambda desk: desk.operations.audit(document_id), as_json=as_json)
     if not found:
         refuse("DOCUMENT_UNKNOWN", document_id, "nothing was ever sent or received under it", as_json=as_json)

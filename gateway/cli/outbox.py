@@ -19,7 +19,9 @@ from gateway.cli.desk import (
     print_facts,
     print_lines,
     print_table,
+    sentence,
     span,
+    word,
 )
 from gateway.cli.printing import REFUSED, print_json, refuse
 from gateway.domain.ids import AccountName, AxisDocId, MessageId
@@ -78,9 +80,8 @@ def list_(
 @outbox.command()
 def show(message: MessageArgument, config: ConfigFile, as_json: LinesSwitch = False) -> None:
     """Say everything that is known of one message: what was tried, asked and answered."""
-    facts = at_desk(
-        config, lambda desk: desk.operations.message(MessageId(message), at=desk.clock.now()), as_json=as_json
-    )
+    wanted = MessageId(word(message, "id of a message"))
+    facts = at_desk(config, lambda desk: desk.operations.message(wanted, at=desk.clock.now()), as_json=as_json)
     if facts is None:
         refuse(Objection.UNKNOWN_MESSAGE, message, _WHY[Objection.UNKNOWN_MESSAGE], as_json=as_json)
     if as_json:
@@ -107,16 +108,21 @@ def requeue(
         raise typer.BadParameter("name messages, or --state, and not both")
     if route and state is None:
         raise typer.BadParameter("--route goes with --state")
-    order = Order(action=Action.REQUEUE, operator=operator_name(operator), reason=reason, may_repeat=yes)
+    order = Order(action=Action.REQUEUE, operator=operator_name(operator), reason=sentence(reason), may_repeat=yes)
     if state is None:
         _order(config, message or (), order, as_json=as_json)
         return
     states = frozenset({MessageState(state)})
     found = at_desk(config, lambda desk: _listed(desk, states, route, None, LIMIT), as_json=as_json)
-    wanted = [line.id for line in found if not line.superseded]
-    if not yes:
-        many = f"{len(wanted)}{' or more' if len(found) == LIMIT else ''} messages are {state}"
+    wanted = [each.id for each in found if not each.superseded]
+    more = len(found) == LIMIT
+    if wanted and not yes:
+        many = f"{len(wanted)}{' or more' if more else ''} messages are {state}"
         refuse("NOT_CONFIRMED", state, f"{many}; repeat with --yes to send them again", as_json=as_json)
+    if not as_json:
+        sys.stdout.write(f"{len(wanted)} messages\n")
+    if more:
+        sys.stderr.write(f"only the newest {LIMIT} were looked at; repeat the command for the others\n")
     _order(config, wanted, order, as_json=as_json)
 
 
@@ -136,8 +142,8 @@ def resolve(
     order = Order(
         action=Action.MARK_NOT_SENT if not_sent else Action.MARK_SENT,
         operator=operator_name(operator),
-        reason=reason,
-        axis_doc_id=None if not_sent else AxisDocId(sent.strip()),
+        reason=sentence(reason),
+        axis_doc_id=None if not_sent else AxisDocId(word(sent, "id of the axis")),
     )
     _order(config, [message], order, as_json=as_json)
 
@@ -153,7 +159,7 @@ def give_up(
     """Do not send a queued or held message; its vendor system is told that it failed."""
     if not reason.strip():
         raise typer.BadParameter("--reason: say why")
-    order = Order(action=Action.GIVE_UP, operator=operator_name(operator), reason=reason.strip())
+    order = Order(action=Action.GIVE_UP, operator=operator_name(operator), reason=sentence(reason))
     _order(config, [message], order, as_json=as_json)
 
 
@@ -171,6 +177,8 @@ async def _listed(
 
 def _order(config: ConfigFile, messages: Sequence[str], order: Order, *, as_json: bool) -> None:
     """Carry it out on each; ends the command with 2 where one was refused."""
+    for each in messages:
+        word(each, "id of a message")
 
     async def work(desk: "Desk") -> list[tuple[str, Done | NotDone]]:
         return [

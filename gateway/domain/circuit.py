@@ -66,6 +66,8 @@ class Circuit:
 
     failures: int = 0
     """In a row."""
+    opened_at: datetime | None = None
+    """Start of the pause; an instant before it means that the clock was set back, and ends the pause."""
     open_until: datetime | None = None
     """None = closed."""
     probing: bool = False
@@ -75,7 +77,7 @@ class Circuit:
         """How the peer is treated at an instant."""
         if self.open_until is None:
             return Phase.CLOSED
-        return Phase.OPEN if at < self.open_until else Phase.HALF_OPEN
+        return Phase.OPEN if (self.opened_at or at) <= at < self.open_until else Phase.HALF_OPEN
 
     def places(self, free: int, at: datetime) -> int:
         """How many of `free` attempts may begin."""
@@ -116,7 +118,8 @@ class Circuit:
         phase = self.phase(at)
         if phase is Phase.OPEN or (phase is Phase.CLOSED and failures < rules.failures):
             return replace(self, failures=failures)
-        return replace(self, failures=failures, open_until=at + rules.pause * (1 - _SPREAD * draw))
+        pause = rules.pause * (1 - _SPREAD * draw)
+        return replace(self, failures=failures, opened_at=at, open_until=at + pause)
 
 
 def sign_of(result: Outcome | Finding) -> Sign:

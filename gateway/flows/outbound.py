@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -30,13 +31,20 @@ from gateway.flows.breaker import Breaker
 from gateway.flows.config import AccountPolicy, OnUnknown, OutboundPolicy
 from gateway.flows.outages import is_outage
 from gateway.flows.settle import MessageFacts, SettlePolicy, resend, settle, suspect
+from gateway.flows.tenure import OF_THIS_ATTEMPT, LeaseEndedError
+from gateway.flows.worker import LEASE_LOST
 from gateway.observability.metrics import Metrics
 from gateway.ports import Axis, Clock, LeasedMessage, OutboxQueue, Settlement, Translator, Wakeups
 
 _log = structlog.get_logger()
 
+_T = TypeVar("_T")
+
 _WRITE_AGAIN = timedelta(milliseconds=500)
 """Pause before an outcome is written again that the store could not take."""
+
+_WRITE_FOR = timedelta(minutes=30)
+"""How long an outcome is tried to be written. Late is harmless: the store looks at the lease."""
 
 _MAYBE_SENT = frozenset({MessageState.SUBMITTING, MessageState.UNCERTAIN})
 """States in which a lease finds a message whose packet may already be at the axis."""
@@ -98,8 +106,9 @@ class Outbound:
         """Try or ask once, and settle. Raises only what the store raises when it cannot be used.
 
         A cancelled attempt is not counted; from begin_submit on it is left as it is, unknown, so that the next lease
-        asks. An unforeseen exception, wherever it comes from, is logged and settled like a failure: unknown if anything
-        may have left, else put off. So no message comes back at once for ever.
+        asks. Cancelled with LEASE_LOST it still writes an outcome that it has. An unforeseen exception, wherever it
+        comes from, is logged and settled like a failure: unknown if anything may have left, else put off. So no message
+        comes back at once for ever.
         """
         log = _log.bind(
             message_id=message.id,
@@ -116,7 +125,7 @@ class Outbound:
             await self._finish(message, end, log)
         except asyncio.CancelledError:
             if attempt.state is MessageState.QUEUED:
-                await self._apply(message, resend("interrupted", now=self._clock.now()), log)
+                await self._apply(message, resend("interrupted", now=self._clock.now()), log, self._policy.lease_for)
             raise
         except Exception as error:
             if is_outage(error):
@@ -180,12 +189,9 @@ class Outbound:
         if not begun:
             return None
         try:
-            outcome = await account.axis.submit(sealed, self._translator.stream(sealed.draft))
-        except Exception as error:
-            if is_outage(error):  # of the files: the body broke off before its last byte, nobody can have processed it
-                return Unavailable(reason="the files of the document could not be read to the end while sending")
-            log.exception("submission.broke")
-            return Uncertain(reason="unexpected error in the gateway while sending; see its log")
+            outcome = await account.axis.submit(sealed, _while_leased(self._translator.stream(sealed.draft)))
+        except Exception as error:  # noqa: BLE001 - every end of an attempt is an outcome
+            return _broken_off(error, log)
         account.breaker.heard(sign_of(outcome))
         return outcome
 
@@ -266,8 +272,14 @@ class Outbound:
         self._wakeups.notify("events")
         self._wakeups.notify("outbox")
 
-    async def _apply(self, message: LeasedMessage, settlement: Settlement, log: structlog.stdlib.BoundLogger) -> None:
-        held = await self._write(lambda: self._outbox.settle(message, settlement, at=self._clock.now()))
+    async def _apply(
+        self,
+        message: LeasedMessage,
+        settlement: Settlement,
+        log: structlog.stdlib.BoundLogger,
+        write_for: timedelta = _WRITE_FOR,
+    ) -> None:
+        held = await self._write(lambda: self._outbox.settle(message, settlement, at=self._clock.now()), write_for)
         if not held:
             log.warning("lease.lost")
             return
@@ -284,23 +296,20 @@ class Outbound:
         self._wakeups.notify("events")
         self._wakeups.notify("outbox")
 
-    async def _write(self, write: Callable[[], Awaitable[bool]]) -> bool:
-        """Write even when cancelled meanwhile, or when the store fails for no longer than a lease.
+    async def _write(self, write: Callable[[], Awaitable[bool]], write_for: timedelta = _WRITE_FOR) -> bool:
+        """Write even when cancelled meanwhile, or when the store fails for no longer than `write_for`.
 
-        What is known must not be forgotten: the message would have to be asked about, or held.
+        What is known must not be forgotten: the message would have to be asked about, or held. A stop ends it after the
+        try under way.
         """
-        until = self._clock.now() + self._policy.lease_for
+        until = self._clock.now() + write_for
         while True:
-            writing = asyncio.ensure_future(write())
             try:
-                return await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                await writing
-                raise
+                return await _ended(asyncio.ensure_future(write()))
             except GatewayError as error:
                 if not is_outage(error) or self._clock.now() >= until:
                     raise
-            await asyncio.sleep(_WRITE_AGAIN.total_seconds())
+            await _ended(asyncio.ensure_future(asyncio.sleep(_WRITE_AGAIN.total_seconds())))
 
     def _count(self, message: LeasedMessage, settlement: Settlement) -> None:
         state = settlement.state
@@ -313,6 +322,18 @@ class Outbound:
         elif settlement.counted:
             outcome = "uncertain" if state is MessageState.UNCERTAIN else "unavailable"
             self._metrics.retried.labels(message.route, outcome).inc()
+
+
+async def _ended(step: asyncio.Future[_T]) -> _T:
+    """Wait for a step of writing. A lost lease changes nothing: all has gone out. Another cancellation waits for it."""
+    while True:
+        try:
+            return await asyncio.shield(step)
+        except asyncio.CancelledError as cancelled:
+            if cancelled.args == (LEASE_LOST,):
+                continue
+            await asyncio.gather(step, return_exceptions=True)
+            raise
 
 
 def _kind(message: LeasedMessage) -> PacketKind:
@@ -336,6 +357,25 @@ def _facts(message: LeasedMessage) -> MessageFacts:
         deadline_at=message.deadline_at,
         interruptions=message.interruptions,
     )
+
+
+def _broken_off(error: Exception, log: structlog.stdlib.BoundLogger) -> Outcome:
+    """What it means that sending raised: a body that broke off before its last byte, nobody can have processed."""
+    if isinstance(error, LeaseEndedError):
+        return Unavailable(reason="the gateway was held up for longer than its lease; the packet was broken off")
+    if is_outage(error):
+        return Unavailable(reason="the files of the document could not be read to the end while sending")
+    log.error("submission.broke", exc_info=error)
+    return Uncertain(reason="unexpected error in the gateway while sending; see its log")
+
+
+async def _while_leased(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The body, broken off before it ends if the lease has ended meanwhile: its last bytes are the adapter's."""
+    async for chunk in body:
+        yield chunk
+    tenure = OF_THIS_ATTEMPT.get()
+    if tenure is not None and not tenure.holds():
+        raise LeaseEndedError
 
 
 def _is_dividable(result: Rejected | Unavailable, message: LeasedMessage, account: OutboundAccount | None) -> bool:

@@ -16,6 +16,7 @@ LONGEST = timedelta(hours=1)
 class _Trouble:
     count: int
     until: datetime
+    refused: bool = False
 
 
 class Patience:
@@ -43,7 +44,7 @@ class Patience:
 
     def refused(self, item: AxisDocId, *, at: datetime) -> None:
         """Trying again soon cannot help."""
-        self._troubles[item] = _Trouble(TRIES, at + LONGEST)
+        self._troubles[item] = _Trouble(TRIES, at + LONGEST, refused=True)
 
     def waits(self, item: AxisDocId, *, at: datetime) -> bool:
         """True if it is not to be tried yet."""
@@ -54,6 +55,11 @@ class Patience:
         """True if it failed so often that it holds nothing back any more."""
         known = self._troubles.get(item)
         return known is not None and known.count >= TRIES
+
+    def is_refused(self, item: AxisDocId) -> bool:
+        """True if the axis refused it when it was last tried."""
+        known = self._troubles.get(item)
+        return known is not None and known.refused
 
     def forget(self, item: AxisDocId) -> None:
         """It worked."""

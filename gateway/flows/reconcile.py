@@ -1,7 +1,7 @@
 """Compares what an account's axis lists with what is recorded here: repairs what is safe, reports the rest."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -19,6 +19,7 @@ from gateway.flows.claim import Claim
 from gateway.flows.config import ReconcilePolicy
 from gateway.flows.fetching import Fetcher
 from gateway.flows.inbound import Intake
+from gateway.flows.patience import Patience
 from gateway.flows.periodic import Periodic
 from gateway.observability.metrics import Metrics
 from gateway.ports import (
@@ -50,7 +51,9 @@ _COMPARED = 2_000
 _UNPROVEN = 200
 """Unproven messages looked up in a round."""
 _FETCHED = 100
-"""Missing items fetched in a round."""
+"""Missing items of a kind fetched in a round."""
+_COMMITTED = timedelta(minutes=1)
+"""By then what was sent at an instant is recorded with that instant. A mark set earlier would pass it by for ever."""
 _SLACK = timedelta(hours=1)
 """How far before a window our own record of what the axis lists in it may lie, and the other way round."""
 _OVERLAP = timedelta(days=1)
@@ -89,6 +92,8 @@ class Reconciler:
         self._metrics = metrics
         self._wakeups = wakeups
         self._due_at: datetime | None = None
+        self._patience = {kind: Patience(first=SHOW) for kind in PacketKind}
+        self._behind: frozenset[PacketKind] = frozenset()
         self._comparing = Periodic(name="reconcile", turn=self._turn, after_failure=SHOW)
         self._showing = Periodic(name="discrepancies", turn=self._show_turn, after_failure=SHOW)
 
@@ -107,8 +112,7 @@ class Reconciler:
         if not await self._claim.seize():
             return
         await self._compare_sent()
-        for kind in PacketKind:
-            await self._compare_received(kind)
+        await self._catch_up(PacketKind)
 
     async def show(self) -> None:
         """Close what has settled itself, and set the gauges; a kind without any shows 0."""
@@ -127,6 +131,8 @@ class Reconciler:
         if now >= self._due_at and await self._claim.seize():
             self._due_at = now + interval
             await self.compare()
+        elif self._behind and await self._claim.seize():
+            await self._catch_up(self._behind)
         return min(SHOW, interval)
 
     async def _show_turn(self) -> timedelta:
@@ -146,7 +152,7 @@ class Reconciler:
     async def _hold_against(self, listed: SentEntries) -> None:
         """Compare with a list read whole."""
         now = self._clock.now()
-        since, until = now - self._policy.window, now - self._policy.settling_time
+        since, until = now - self._policy.window, now - max(self._policy.settling_time, _COMMITTED)
         mark = await self._records.mark(self._axis.account, default=since)
         repaired = await self._prove(listed, since=since, at=now)
         again = await self._still_missing()
@@ -170,7 +176,7 @@ class Reconciler:
         What is unproven has no id to ask by.
         """
         now = self._clock.now()
-        since, until = now - self._policy.window, now - self._policy.settling_time
+        since, until = now - self._policy.window, now - max(self._policy.settling_time, _COMMITTED)
         mark = await self._records.mark(self._axis.account, default=since)
         again = (await self._still_missing())[:_ASKED]
         fresh = await self._records.sent(self._axis.account, after=mark, until=until, limit=_ASKED)
@@ -258,30 +264,66 @@ class Reconciler:
 
     # --- received
 
-    async def _compare_received(self, kind: PacketKind) -> None:
-        """Fetch what was acknowledged at the axis and is not recorded here, as after a restore from a backup."""
-        account, now = self._axis.account, self._clock.now()
+    async def _catch_up(self, kinds: Iterable[PacketKind]) -> None:
+        """Compare what was received of these kinds; those with more missing than a round fetches come again soon."""
+        self._behind = frozenset([kind for kind in kinds if await self._compare_received(kind)])
+
+    async def _compare_received(self, kind: PacketKind) -> bool:
+        """Fetch what was acknowledged at the axis and is not recorded here, as after a restore from a backup.
+
+        True if more is missing than a round fetches, without counting what has failed so often that it waits.
+        """
+        account, now, patience = self._axis.account, self._clock.now(), self._patience[kind]
         mark = await self._records.received_mark(account, kind, default=now - self._policy.window)
         listed = await self._axis.acknowledged(kind, since=max(mark - _OVERLAP, now - self._policy.window))
         if not isinstance(listed, Waiting):
-            return
+            return False
+        patience.forget_old(at=now)
         states = await self._items.states(account, [item.axis_doc_id for item in listed.items])
         missing = [item for item in listed.items if item.axis_doc_id not in states]
-        whole = len(missing) <= _FETCHED
-        for item in missing[:_FETCHED]:
+        open_ = [item for item in missing if not self._is_put_off(item)]
+        for item in self._next(kind, open_):
             if not self._claim.held:
-                return
-            refusal = await self._bring(item)
-            if refusal is None:
-                continue
-            await self._note(
-                DiscrepancyKind.RECEIVED_MISSING, {item.axis_doc_id: f"kind={kind}: {refusal.reason}"}, at=now
-            )
-            whole = whole and isinstance(refusal, Rejected)
-            if kind is PacketKind.STATUS and not whole:
+                return False
+            refusal = await self._try(item)
+            holds_back = isinstance(refusal, Unavailable) and not patience.is_over(item.axis_doc_id)
+            if kind is PacketKind.STATUS and holds_back:
                 break  # 06 must not come before its 03
-        if whole:
+        # Whatever was tried and is not in trouble was taken in.
+        left = [item for item in missing if not patience.is_refused(item.axis_doc_id)]
+        states = await self._items.states(account, [item.axis_doc_id for item in left])
+        if len(states) == len(left):
             await self._records.set_received_mark(account, kind, now)
+        return len(open_) > _FETCHED
+
+    def _is_put_off(self, item: AxisItem) -> bool:
+        """True if it failed so often that it holds nothing back, and is not to be tried yet."""
+        patience, id_ = self._patience[item.kind], item.axis_doc_id
+        return patience.is_over(id_) and patience.waits(id_, at=self._clock.now())
+
+    def _next(self, kind: PacketKind, missing: Sequence[AxisItem]) -> Sequence[AxisItem]:
+        """Those to try in this round: statuses up to the first that has to wait, documents that failed often last."""
+        patience, now = self._patience[kind], self._clock.now()
+        waiting = [patience.waits(item.axis_doc_id, at=now) for item in missing]
+        if kind is PacketKind.STATUS:
+            return missing[: waiting.index(True) if True in waiting else None][:_FETCHED]
+        due = [item for item, waits in zip(missing, waiting, strict=True) if not waits]
+        return sorted(due, key=lambda item: patience.is_over(item.axis_doc_id))[:_FETCHED]
+
+    async def _try(self, item: AxisItem) -> Rejected | Unavailable | None:
+        """Bring an item; what cannot be brought is reported, and has to wait its turn."""
+        refusal, patience, now = await self._bring(item), self._patience[item.kind], self._clock.now()
+        match refusal:
+            case None:
+                patience.forget(item.axis_doc_id)
+                return None
+            case Rejected():
+                patience.refused(item.axis_doc_id, at=now)
+            case Unavailable():
+                patience.broke(item.axis_doc_id, at=now)
+        found = {item.axis_doc_id: f"kind={item.kind}: {refusal.reason}"}
+        await self._note(DiscrepancyKind.RECEIVED_MISSING, found, at=now)
+        return refusal
 
     async def _bring(self, item: AxisItem) -> Rejected | Unavailable | None:
         """Fetch an item and take it in; why that cannot be done.
@@ -315,8 +357,8 @@ class Reconciler:
 
     # --- reports
 
-    async def _open(self, kind: DiscrepancyKind) -> list[Discrepancy]:
-        return [each for each in await self._discrepancies.open(self._axis.account) if each.kind is kind]
+    async def _open(self, kind: DiscrepancyKind) -> Sequence[Discrepancy]:
+        return await self._discrepancies.open(self._axis.account, kind=kind)
 
     async def _note(self, kind: DiscrepancyKind, found: Mapping[_Key, str], *, at: datetime) -> None:
         if not found:

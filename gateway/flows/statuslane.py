@@ -138,7 +138,7 @@ class StatusLane(Lane):
         try:
             states = await self._intake.place_statuses(whole)
         except Exception as error:  # noqa: BLE001 - one after the other shows which of them it is
-            self._outage = is_outage(error)
+            self._outage = self._outage or is_outage(error)
             log_failure("statuses.not_placed_together", error, account=self._axis.account)
             return ()
         for received, _ in whole:

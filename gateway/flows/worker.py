@@ -2,18 +2,26 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Literal
 
 import structlog
 
-from gateway.domain.ids import MessageId
 from gateway.flows.breaker import Breaker
 from gateway.flows.config import AccountPolicy, OutboundPolicy
 from gateway.flows.fairness import by_waiting
 from gateway.flows.outages import log_failure
+from gateway.flows.tenure import OF_THIS_ATTEMPT, Tenure
 from gateway.ports import Clock, LeasedMessage, OutboxQueue, Wakeups
 
 _log = structlog.get_logger()
+
+LEASE_LOST = "lease lost"
+"""Message of the cancellation that ends a delivery whose lease is, or may be, another's by now."""
+
+_UNRENEWED = 2
+"""Lengths of a lease after which a delivery ends that could not be renewed. Shorter than what must pass before another
+worker sends it again: the lease itself, a question, and the settling time."""
 
 
 class Worker:
@@ -44,7 +52,8 @@ class Worker:
         self._clock = clock
         self._wakeups = wakeups
         self._stopping = asyncio.Event()
-        self._running: dict[MessageId, asyncio.Task[None]] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        """By lease: a message may be leased again while an attempt without a lease still ends."""
         self._given = 0
         """Places given so far."""
 
@@ -87,6 +96,7 @@ class Worker:
     async def _take(self, limit: int, *, longest_waiting: bool) -> int:
         if not limit:
             return 0
+        asked_at = monotonic()
         try:
             leased = await self._outbox.lease(
                 self._owner,
@@ -101,17 +111,20 @@ class Worker:
             log_failure("lease.broke", error, route=self._account.name)
             return 0
         for message in leased:
-            self._start(message)
+            self._start(message, Tenure(self._policy.lease_for, asked_at=asked_at))
         return len(leased)
 
-    def _start(self, message: LeasedMessage) -> None:
+    def _start(self, message: LeasedMessage, tenure: Tenure) -> None:
         self._breaker.began(message.id)
-        task = asyncio.create_task(self._attempt(message), name=f"message-{message.id}")
-        self._running[message.id] = task
-        task.add_done_callback(lambda _: self._running.pop(message.id, None))
+        task = asyncio.create_task(self._attempt(message, tenure), name=f"message-{message.id}")
+        self._running[message.lease] = task
+        task.add_done_callback(lambda _: self._running.pop(message.lease, None))
 
-    async def _attempt(self, message: LeasedMessage) -> None:
-        renewing = asyncio.create_task(self._keep(message))
+    async def _attempt(self, message: LeasedMessage, tenure: Tenure) -> None:
+        attempt = asyncio.current_task()
+        assert attempt is not None
+        OF_THIS_ATTEMPT.set(tenure)
+        renewing = asyncio.create_task(self._guard(message, attempt, tenure))
         try:
             await self._deliver(message)
         except Exception as error:  # noqa: BLE001 - its end could not be written: its lease runs out, and the next one asks
@@ -120,19 +133,37 @@ class Worker:
             renewing.cancel()
             self._breaker.ended(message.id)
 
-    async def _keep(self, message: LeasedMessage) -> None:
+    async def _guard(self, message: LeasedMessage, attempt: asyncio.Task[None], tenure: Tenure) -> None:
+        """End the attempt when its lease is lost, or could not be renewed for long: what is still going out must end.
+
+        Whoever has the message then asks, and sends it again if the axis has nothing. A body that breaks off before its
+        last byte is not processed.
+        """
+        longest = _UNRENEWED * self._policy.lease_for.total_seconds()
+        try:
+            async with asyncio.timeout(longest) as limit:
+                await self._keep(message, tenure, lambda: limit.reschedule(asyncio.get_running_loop().time() + longest))
+        except TimeoutError:
+            _log.warning("lease.not_renewed", message_id=message.id)
+        else:
+            _log.warning("lease.lost", message_id=message.id)
+        attempt.cancel(LEASE_LOST)
+
+    async def _keep(self, message: LeasedMessage, tenure: Tenure, renewed: Callable[[], None]) -> None:
+        """Renew until the lease is lost."""
         pause = self._policy.lease_for.total_seconds() / 3
         while True:
             await asyncio.sleep(pause)
+            asked_at = monotonic()
             try:
                 kept = await self._outbox.renew(message, lease_for=self._policy.lease_for, at=self._clock.now())
             except Exception as error:  # noqa: BLE001 - two more tries fit into the lease
                 log_failure("renewal.broke", error, message_id=message.id)
                 continue
             if not kept:
-                # Whoever has it now asks first; what this attempt learns, the store will refuse.
-                _log.warning("lease.lost", message_id=message.id)
                 return
+            tenure.renewed(asked_at=asked_at)
+            renewed()
 
     async def _drain(self) -> None:
         if self._running:

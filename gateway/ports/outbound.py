@@ -333,7 +333,11 @@ class OutboxQueue(Protocol):
 
     @abstractmethod
     async def settle(self, message: LeasedMessage, settlement: Settlement, *, at: datetime) -> bool:
-        """Apply an attempt's end to message, deliveries, attempts and events, if the lease still holds."""
+        """Apply an attempt's end to message, deliveries, attempts and events, if the lease still holds.
+
+        SENT with an axis id is a proof: it also holds without the lease while the message is SUBMITTING, UNCERTAIN or
+        HELD. Whoever has leased it since has lost it then.
+        """
 
     @abstractmethod
     async def known_axis_ids(self, route: AccountName, *, since: datetime) -> frozenset[AxisDocId]:

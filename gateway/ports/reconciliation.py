@@ -52,8 +52,8 @@ class Discrepancies(Protocol):
         """Close those of the keys that are open; how many were."""
 
     @abstractmethod
-    async def open(self, account: AccountName) -> tuple[Discrepancy, ...]:
-        """The open ones, longest known first, at most a thousand."""
+    async def open(self, account: AccountName, *, kind: DiscrepancyKind | None = None) -> tuple[Discrepancy, ...]:
+        """The open ones, of one kind or of all, longest known first, at most a thousand."""
 
     @abstractmethod
     async def counts(self, account: AccountName) -> Mapping[DiscrepancyKind, int]:

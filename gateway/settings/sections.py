@@ -21,7 +21,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 class Section(BaseModel):
     """What all sections share: unknown keys are refused, values never change, nobody's input is echoed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class ServerSettings(Section):
@@ -94,7 +94,7 @@ class BlobSettings(Section):
         default="",
         description="Bucket of an S3-compatible store, which several gateways may share; empty = the directory.",
     )
-    endpoint: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s?#]+)?$")] = Field(
+    endpoint: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s?#@]+)?$")] = Field(
         default="",
         description="Base URL of the S3-compatible store.",
     )
@@ -162,7 +162,7 @@ class LimitSettings(Section):
 class AxisSettings(Section):
     """One account on the national axis (VXP: REST with HMAC headers)."""
 
-    endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#]+$")] = Field(
+    endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#@]+$")] = Field(
         description="Base URL; the operation name is appended.",
     )
     system_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")] = Field(
@@ -208,7 +208,7 @@ class AxisSettings(Section):
         description="A document packet whose fate cannot be asked.",
     )
     settling_seconds: float = Field(
-        default=120, ge=0, description="Time after which a missing list entry means absent."
+        default=120, ge=0, le=86400, description="Time after which a missing list entry means absent."
     )
     poll_seconds: float = Field(default=30, ge=0.1, le=3600, description="Pause between two looks at what waits.")
     recipients_per_message: int = Field(default=100, ge=1, le=5000, description="Recipients in one packet.")
@@ -252,16 +252,18 @@ class DeliverySettings(Section):
     """The outbox and the directory, whatever the axis."""
 
     concurrency: int = Field(default=4, ge=1, le=256, description="Messages under way at a time.")
-    first_retry_seconds: float = Field(default=30, gt=0, description="Wait after the first failed attempt.")
+    first_retry_seconds: float = Field(default=30, gt=0, le=86400, description="Wait after the first failed attempt.")
     retry_factor: float = Field(default=2.0, ge=1, le=10, description="Growth of the wait.")
-    retry_ceiling_seconds: float = Field(default=3600, gt=0, description="Longest wait.")
+    retry_ceiling_seconds: float = Field(default=3600, gt=0, le=86400, description="Longest wait.")
     retry_jitter: float = Field(default=0.3, ge=0, le=1, description="Random share of the wait.")
-    give_up_hours: float = Field(default=72, gt=0, description="Age at which a message is given to an operator.")
+    give_up_hours: float = Field(
+        default=72, gt=0, le=8760, description="Age at which a message is given to an operator."
+    )
     receipt: Literal["vendor_ack", "stored"] = Field(
         default="vendor_ack",
         description="When status 01 is sent: after the vendor's acknowledgement, or once stored here.",
     )
-    directory_hours: float = Field(default=24, gt=0, description="Pause between two directory syncs.")
+    directory_hours: float = Field(default=24, gt=0, le=8760, description="Pause between two directory syncs.")
     extra_holidays: tuple[date, ...] = Field(
         default=(),
         description="Days off beside weekends and public holidays, for the legal deadline.",
@@ -276,13 +278,18 @@ class DeliverySettings(Section):
 
 
 class RetentionSettings(Section):
-    """How long documents are kept here once nothing is left to do; the original stays in the sender's system."""
+    """How long settled documents are kept here, 30 days at least; the original stays in the sender's system."""
 
-    sent_days: int = Field(default=0, ge=0, description="Days after which a settled sent document goes; 0 = never.")
-    received_days: int = Field(
-        default=0, ge=0, description="Days after which an acknowledged or refused received one goes; 0 = never."
+    sent_days: int = Field(
+        default=0, ge=0, le=36500, description="Days after which a settled sent document goes; 0 = never."
     )
-    events_days: int = Field(default=0, ge=0, description="Days after which an event goes; 0 = never.")
+    received_days: int = Field(
+        default=0,
+        ge=0,
+        le=36500,
+        description="Days after which an acknowledged or refused received one goes; 0 = never.",
+    )
+    events_days: int = Field(default=0, ge=0, le=36500, description="Days after which an event goes; 0 = never.")
 
     @model_validator(mode="after")
     def _is_no_accident(self) -> Self:

@@ -72,9 +72,11 @@ class SqlDiscrepancies(Discrepancies):
 
         return await self._database.write(work)
 
-    async def open(self, account: AccountName) -> tuple[Discrepancy, ...]:
+    async def open(self, account: AccountName, *, kind: DiscrepancyKind | None = None) -> tuple[Discrepancy, ...]:
         """See Discrepancies."""
         wanted = sa.select(discrepancies).where(discrepancies.c.account == account, discrepancies.c.closed_at.is_(None))
+        if kind is not None:
+            wanted = wanted.where(discrepancies.c.kind == kind.value)
         wanted = wanted.order_by(discrepancies.c.first_seen_at, discrepancies.c.kind, discrepancies.c.key).limit(SHOWN)
 
         async def work(conn: AsyncConnection) -> tuple[Discrepancy, ...]:

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.domain.agency import code_key
-from gateway.domain.document import BusinessType, ResponseFor
+from gateway.domain.agency import code_key, same_code
+from gateway.domain.document import BusinessType, Document, ResponseFor
 from gateway.domain.ids import DocumentUid
 from gateway.domain.lifecycle import DeliveryState, MessageState
 from gateway.ports.outbound import Acceptance, Followed
@@ -35,10 +35,17 @@ async def find(conn: AsyncConnection, named: ResponseFor) -> Followed | None:
         if not document_id:  # numbers begin anew every year
             found = [(uid, each) for uid, each in found if each.promulgation_date == named.promulgation_date]
         if found:
-            uid, document = found[0]
+            # An update may keep the document id and change the number: the one whose marks were given is meant.
+            uid, document = next((each for each in found if _fits(named, each[1])), found[0])
             sent_to = frozenset(organization.organ_id for _, each in found for organization in each.to)
             return Followed(uid=DocumentUid(uid), document=document, recipients=sent_to)
     return None
+
+
+def _fits(named: ResponseFor, document: Document) -> bool:
+    """True if the number and the date, where they are given, are the document's."""
+    code, day = named.code.strip(" /"), named.promulgation_date
+    return (not code or same_code(code, document.code)) and day in (None, document.promulgation_date)
 
 
 async def twin(conn: AsyncConnection, acceptance: Acceptance) -> DocumentUid | None:

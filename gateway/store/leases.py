@@ -1,21 +1,31 @@
 """Takes due messages out of the queue for a worker, with everything needed to make their packets."""
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from gateway.domain.document import Priority
+from gateway.domain.document import Document, Priority
 from gateway.domain.ids import AccountName
 from gateway.ports.outbound import LeasedMessage
 from gateway.store import contents, postgres, rows
 from gateway.store.statements import batches
 from gateway.store.tables import IS_UNSETTLED, attachments, deliveries, documents, message_deliveries, messages
+
+UNREADABLE_PAUSE = timedelta(minutes=1)
+"""Before a message that this release cannot read is tried again."""
+SUSPECT_AFTER = 2
+"""Interruptions after which a message is tried without others of its kind: one of them may kill the process."""
+SUSPECT_PAUSE = timedelta(seconds=10)
+"""Before a suspect that had to stand back for another one is looked at again."""
+_UNDECODABLE = (KeyError, ValueError, TypeError, IndexError)
+_log = structlog.get_logger()
 
 _LEASED = (
     messages.c.id,
@@ -50,6 +60,8 @@ class Demand:
 
 async def take(conn: AsyncConnection, demand: Demand, *, at: datetime) -> tuple[LeasedMessage, ...]:
     """Lease what is due and may go."""
+    if conn.dialect.name == "postgresql":
+        await conn.execute(postgres.SHARED, {"job": postgres.order_of(demand.route)})
     room = demand.limit
     if demand.cap is not None:
         room = min(room, demand.cap - await _holding(conn, demand.route, at))
@@ -61,7 +73,7 @@ async def take(conn: AsyncConnection, demand: Demand, *, at: datetime) -> tuple[
             wanted = {"of": demand.route, "level": level, "room": room - len(leased)}
             found = (await conn.execute(_OLDEST if level is None else _URGENT, mark | wanted)).all()
             leased.extend(sorted(found, key=lambda row: (row.due_at, row.sequence)))
-    return await _messages(conn, leased)
+    return await _messages(conn, await _one_suspect(conn, demand, leased, at), at)
 
 
 async def _holding(conn: AsyncConnection, route: AccountName, at: datetime) -> int:
@@ -74,29 +86,73 @@ async def _holding(conn: AsyncConnection, route: AccountName, at: datetime) -> i
     return (await conn.execute(held)).scalar_one()
 
 
-async def _messages(conn: AsyncConnection, leased: Sequence[rows.Row]) -> tuple[LeasedMessage, ...]:
-    """Leased rows with everything needed to make their packets."""
+async def _one_suspect(
+    conn: AsyncConnection, demand: Demand, leased: Sequence[rows.Row], at: datetime
+) -> Sequence[rows.Row]:
+    """What was leased, with one suspect at most, and none while the owner still has one, of whatever route.
+
+    The others are given back. They keep their count: the lease that was cut short did happen.
+    """
+    suspects = [row.id for row in leased if row.interruptions >= SUSPECT_AFTER]
+    if not suspects:
+        return leased
+    if conn.dialect.name == "postgresql":
+        await conn.execute(postgres.ALONE, {"job": f"suspect {demand.owner}"})
+    tried = sa.select(messages.c.id).where(
+        messages.c.lease_token.is_not(None),
+        messages.c.lease_owner == demand.owner,
+        messages.c.lease_until >= at,
+        messages.c.interruptions >= SUSPECT_AFTER,
+        messages.c.id.not_in(suspects),
+    )
+    busy = (await conn.scalars(tried.limit(1))).first() is not None
+    back = suspects if busy else suspects[1:]
+    await _give_back(conn, back, due_at=at + SUSPECT_PAUSE)
+    return [row for row in leased if row.id not in back]
+
+
+async def _give_back(conn: AsyncConnection, ids: Collection[str], **values: object) -> None:
+    free = {"lease_token": None, "lease_owner": None, "lease_until": None}
+    for batch in batches(ids):
+        await conn.execute(sa.update(messages).where(messages.c.id.in_(batch)).values(free | values))
+
+
+async def _messages(conn: AsyncConnection, leased: Sequence[rows.Row], at: datetime) -> tuple[LeasedMessage, ...]:
+    """Leased rows with everything needed to make their packets; those that cannot be read are put off."""
     uids = {row.document for row in leased if row.document is not None}
     headers: dict[str, str] = {}
     for batch in batches(uids):
         wanted = sa.select(documents.c.uid, documents.c.header).where(documents.c.uid.in_(batch))
         headers.update((row.uid, row.header) for row in await conn.execute(wanted))
-    content = await contents.read(conn, attachments, uids)
+    content = await _content(conn, uids)
     places = await _places(conn, [row.id for row in leased])
     # Once each: a document for thousands of recipients is in many messages, and reading it takes a tenth of a second.
-    whole = {
-        uid: rows.document_of(header, content.get(uid, contents.Content()).attachments)
-        for uid, header in headers.items()
-    }
-    return tuple(
-        rows.leased_of(
-            row,
-            whole.get(row.document),
-            content.get(row.document, contents.Content()).objects,
-            places.get(row.id, ()),
-        )
-        for row in leased
-    )
+    whole: dict[str, Document] = {}
+    read: list[LeasedMessage] = []
+    unreadable: list[str] = []
+    for row in leased:
+        uid = row.document
+        try:
+            if uid is not None and uid not in whole:
+                whole[uid] = rows.document_of(headers[uid], content[uid].attachments)
+            objects = () if uid is None else content[uid].objects
+            read.append(rows.leased_of(row, whole.get(uid), objects, places.get(row.id, ())))
+        except _UNDECODABLE as error:
+            _log.error("message.unreadable", message_id=row.id, error=type(error).__name__)
+            unreadable.append(row.id)
+    await _give_back(conn, unreadable, due_at=at + UNREADABLE_PAUSE, reason="this release cannot read it")
+    return tuple(read)
+
+
+async def _content(conn: AsyncConnection, uids: Collection[str]) -> Mapping[str, contents.Content]:
+    """The attachments of each document; one whose attachments cannot be read is left out."""
+    try:
+        found = await contents.read(conn, attachments, uids)
+        return {uid: found.get(uid, contents.Content()) for uid in uids}
+    except _UNDECODABLE:
+        if len(uids) == 1:
+            return {}
+    return {uid: content for each in uids for uid, content in (await _content(conn, (each,))).items()}
 
 
 async def _places(conn: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Sequence[int]]:

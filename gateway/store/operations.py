@@ -25,7 +25,7 @@ from gateway.ports.operations import (
     WaitingLine,
 )
 from gateway.ports.outbound import Settlement
-from gateway.store import auditing, following, rows
+from gateway.store import auditing, following, postgres, rows
 from gateway.store.codec import from_json
 from gateway.store.endings import LEASABLE, carry_over, end
 from gateway.store.engine import Database
@@ -275,6 +275,9 @@ async def _attempt_lines(conn: AsyncConnection, message: str) -> tuple[AttemptLi
 
 
 async def _carry_out(conn: AsyncConnection, message: str, order: Order, at: datetime) -> Done | NotDone:
+    after = RULES[order.action].after
+    if after is MessageState.QUEUED:
+        await _keep_leases_off(conn, message)
     columns = sa.select(
         *(messages.c.id, messages.c.state, messages.c.attempts, messages.c.document),
         *(messages.c.lease_token, messages.c.lease_until, sa.null().label("started_at")),
@@ -288,7 +291,6 @@ async def _carry_out(conn: AsyncConnection, message: str, order: Order, at: date
     against = objection(order, state, leased=_leased(row, at), superseded=superseded, overtaken=overtaken)
     if against is not None:
         return NotDone(objection=against, state=state)
-    after = RULES[order.action].after
     settlement = Settlement(
         state=after,
         due_at=at if after in LEASABLE else None,
@@ -299,6 +301,13 @@ async def _carry_out(conn: AsyncConnection, message: str, order: Order, at: date
     await end(conn, row, settlement, at)
     await carry_over(conn, (message,), settlement, at)
     return Done(before=state, after=after)
+
+
+async def _keep_leases_off(conn: AsyncConnection, message: str) -> None:
+    """Until this transaction ends, nothing of the message's route is leased that it would go before."""
+    route = (await conn.scalars(sa.select(messages.c.route).where(messages.c.id == message))).one_or_none()
+    if route is not None and conn.dialect.name == "postgresql":
+        await conn.execute(postgres.ALONE, {"job": postgres.order_of(AccountName(route))})
 
 
 async def _superseded(conn: AsyncConnection, document: str) -> bool:

@@ -20,6 +20,9 @@ HASTENED = 5_000
 """Messages made due by one call."""
 
 
+_MAYBE_SENT = (MessageState.SUBMITTING, MessageState.UNCERTAIN, MessageState.HELD)
+"""States in which nobody knows yet, or only the late holder of a lost lease, that the axis took the message."""
+
 _TICK = timedelta(microseconds=1)
 """A lease holds up to and including its last microsecond."""
 
@@ -131,12 +134,15 @@ class SqlOutboxQueue(OutboxQueue):
 
     async def settle(self, message: LeasedMessage, settlement: Settlement, *, at: datetime) -> bool:
         """See OutboxQueue. Raises IllegalMoveError for a move the lifecycle does not know, or a due time left out."""
+        proven = settlement.state is MessageState.SENT and settlement.axis_doc_id is not None
         waits = settlement.state in LEASABLE
         if waits and settlement.due_at is None:
             raise IllegalMoveError(f"{settlement.state.value} without a due time")
 
         async def work(conn: AsyncConnection) -> bool:
             held = await _held(conn, message)
+            if held is None and proven:
+                held = await _maybe_sent(conn, message)
             if held is None:
                 return False
             await end(conn, held, settlement, at)
@@ -162,6 +168,15 @@ class SqlOutboxQueue(OutboxQueue):
 
 async def _held(conn: AsyncConnection, message: LeasedMessage) -> rows.Row | None:
     """The message's row if the lease still holds, locked to the end of the transaction."""
+    return await _row(conn, message, messages.c.lease_token == message.lease)
+
+
+async def _maybe_sent(conn: AsyncConnection, message: LeasedMessage) -> rows.Row | None:
+    """The message's row, whoever has the lease, if it may have been sent without anyone knowing; locked."""
+    return await _row(conn, message, messages.c.state.in_([state.value for state in _MAYBE_SENT]))
+
+
+async def _row(conn: AsyncConnection, message: LeasedMessage, condition: sa.ColumnElement[bool]) -> rows.Row | None:
     columns = sa.select(messages.c.id, messages.c.state, messages.c.attempts, messages.c.started_at)
-    mine = columns.where(messages.c.id == message.id, messages.c.lease_token == message.lease)
-    return (await conn.execute(mine.with_for_update())).one_or_none()
+    wanted = columns.where(messages.c.id == message.id, condition)
+    return (await conn.execute(wanted.with_for_update())).one_or_none()

@@ -7,8 +7,10 @@ SQLite's single writer gives for nothing rests here on locks, each held to the e
 * Numbers. `take_numbers` locks its counter's row, so numbers become visible in order and without gaps; a snapshot with
   message n has all messages below it, which is what "never behind an older one" needs.
 * Queues. Leases take their rows FOR UPDATE SKIP LOCKED: a row that another worker has just leased is looked at again as
-  it is now and left out. A message that no longer blocks never does so again, so an older snapshot blocks too much at
-  worst.
+  it is now and left out. An older snapshot is harmless where messages stop blocking: it blocks too much. An operator's
+  order may make a failed message wait, and block, again; it holds the route's advisory lock (`order_of`) alone, and
+  leases share it, each from a statement before the first that looks: a lease sees what the order did, or the order
+  sees what the lease took.
 * "If still mine". Whoever changes a row by what it says (settle, acknowledge, store, split, told) reads it FOR UPDATE.
 * Once only. Unique keys decide, with ON CONFLICT DO NOTHING, which waits for the other transaction; what it wrote is
   seen by the next statement. A document id freed by superseding stays taken until its new owner is committed.
@@ -27,6 +29,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool, Pool
 
+from gateway.domain.ids import AccountName
+
 WRITERS = 8
 READERS = 4
 BATCH = 1
@@ -36,9 +40,16 @@ STATEMENT = timedelta(seconds=60)
 """Longest statement; and longest pause of a transaction, so that a replica that froze does not hold locks for ever."""
 ALONE = sa.text("SELECT pg_advisory_xact_lock(hashtext('lgsp-gateway'), hashtext(:job))")
 """Waits until no other transaction of this database has the job; held to the end of the transaction."""
+SHARED = sa.text("SELECT pg_advisory_xact_lock_shared(hashtext('lgsp-gateway'), hashtext(:job))")
+"""The same beside others that share the job; waits for, and keeps off, who has it alone."""
 NO_LIMIT = sa.text("SET LOCAL idle_in_transaction_session_timeout = 0")
 _SPARE = 1
 """A connection of the writers' that `Database.alone` holds beside the transactions it covers."""
+
+
+def order_of(route: AccountName) -> str:
+    """The job of changing which of a route's messages wait: leases share it, what makes one wait again has it alone."""
+    return f"order {route}"
 
 
 def engine(url: sa.URL, *, write: bool, wait: timedelta) -> AsyncEngine:

@@ -218,6 +218,8 @@ async def test_a_deadlock_is_repeated_one_by_one(store, store_path, commits):
     works = [marking(name, then=sa.text(bump.format(name))) for name in ("events", "messages")]
     waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     other, watch = await asyncpg.connect(store_path), await asyncpg.connect(store_path)
+    # The server undoes whoever notices first; it must not be the other one.
+    await other.execute("SET deadlock_timeout = '60s'")
 
     async def crosswise():
         async with other.transaction():
@@ -228,11 +230,13 @@ async def test_a_deadlock_is_repeated_one_by_one(store, store_path, commits):
             await other.execute(bump.format("events"))
 
     locked = asyncio.Event()
-    async with gathered(commits, *works) as calls:
-        crossing = asyncio.create_task(crosswise())
-        await locked.wait()
-    await crossing
-    await asyncio.gather(other.close(), watch.close())
+    try:
+        async with gathered(commits, *works) as calls:
+            crossing = asyncio.create_task(crosswise())
+            await locked.wait()
+        await crossing
+    finally:
+        await asyncio.gather(other.close(), watch.close())
     assert [outcome(call) for call in calls] == ["events", "messages"]
     assert [work.runs for work in works] == [2, 2]
     values = await store.database.read(lambda conn: conn.scalars(sa.text("SELECT value FROM counters")))

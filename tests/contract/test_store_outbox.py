@@ -120,6 +120,43 @@ async def test_an_expired_lease_nobody_took_still_counts(world):
     assert await world.store.outbox.settle(message, settlement(MessageState.SENT), at=late)
 
 
+@pytest.mark.parametrize("meanwhile", [None, MessageState.UNCERTAIN, MessageState.HELD])
+async def test_a_proof_holds_without_the_lease(world, meanwhile):
+    """SENT with an axis id settles what another has leased or put aside since; that one has lost its lease then."""
+    await world.store.documents.accept(world.acceptance(), at=NOW)
+    outbox, late = world.store.outbox, NOW + LEASE + MINUTE
+    first = await lease_one(world)
+    assert await outbox.begin_submit(first, at=NOW)
+    second = await lease_one(world, at=late)
+    if meanwhile is not None:
+        assert await outbox.settle(second, settlement(meanwhile), at=late)
+    if meanwhile is MessageState.UNCERTAIN:
+        second = await lease_one(world, at=late)
+    assert not await outbox.settle(first, settlement(MessageState.SENT), at=late)
+    assert not await outbox.settle(first, settlement(MessageState.FAILED), at=late)
+    proof = settlement(MessageState.SENT, axis_doc_id=AxisDocId("x-1"))
+    assert await outbox.settle(first, proof, at=late)
+    assert not await outbox.renew(second, lease_for=LEASE, at=late)
+    assert not await outbox.begin_submit(second, at=late)
+    assert not await outbox.settle(second, settlement(MessageState.QUEUED), at=late)
+    other = settlement(MessageState.SENT, axis_doc_id=AxisDocId("x-2"))
+    assert not await outbox.settle(second, other, at=late)
+    assert await outbox.known_axis_ids(ROUTE, since=NOW) == {"x-1"}
+    assert await lease(world, at=late + LEASE + MINUTE) == ()
+
+
+@pytest.mark.parametrize("state", [MessageState.QUEUED, MessageState.FAILED])
+async def test_a_proof_changes_nothing_that_was_decided_since(world, state):
+    """What was put back, or given up, since the lease was lost stays so."""
+    await world.store.documents.accept(world.acceptance(), at=NOW)
+    outbox, late = world.store.outbox, NOW + LEASE + MINUTE
+    first = await lease_one(world)
+    assert await outbox.begin_submit(first, at=NOW)
+    assert await outbox.settle(await lease_one(world, at=late), settlement(state), at=late)
+    assert not await outbox.settle(first, settlement(MessageState.SENT, axis_doc_id=AxisDocId("x-1")), at=late)
+    assert (await outbox.depth(at=late, near=MINUTE)).outbox == {state: 1}
+
+
 async def test_renewing_moves_the_end(world):
     """A renewed lease holds from the renewal on."""
     await world.store.documents.accept(world.acceptance(), at=NOW)

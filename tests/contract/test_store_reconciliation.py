@@ -62,6 +62,15 @@ async def test_many_discrepancies(store):
     assert await store.discrepancies.counts(ROUTE) == {Kind.SENT_MISSING: SHOWN + 500}
 
 
+async def test_many_of_one_kind_hide_no_other(store):
+    """Asked for by kind, each kind has the whole limit to itself."""
+    await store.discrepancies.note(ROUTE, Kind.SENT_UNKNOWN_HERE, {f"k{n:05}": "" for n in range(SHOWN)}, at=NOW)
+    await store.discrepancies.note(ROUTE, Kind.SENT_MISSING, {"late": ""}, at=NOW + SECOND)
+    assert [each.key for each in await store.discrepancies.open(ROUTE, kind=Kind.SENT_MISSING)] == ["late"]
+    assert len(await store.discrepancies.open(ROUTE, kind=Kind.SENT_UNKNOWN_HERE)) == SHOWN
+    assert await store.discrepancies.open("other", kind=Kind.SENT_MISSING) == ()
+
+
 async def test_sent_messages_come_once_in_order(world):
     """Pages by the mark give each sent document packet once, up to the end of the window; statuses are none."""
     ids = [await send(world, number=n, at=NOW + timedelta(seconds=n // 2)) for n in range(6)]

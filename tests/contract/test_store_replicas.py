@@ -10,10 +10,12 @@ import sqlalchemy as sa
 
 from gateway.domain.lifecycle import MessageState
 from gateway.domain.mandate import Mandate
+from gateway.domain.operating import Action, Objection, Order
 from gateway.domain.packet import ContentSpan, EncodedPart, SplitPacket
 from gateway.ports.inbound import Stored
+from gateway.ports.operations import NotDone
 from gateway.ports.outbound import DocumentReused, Settlement, Taken
-from gateway.store import open_store
+from gateway.store import leases, open_store
 from gateway.store.messages import enqueue, status_message
 from tests.contract.conftest import LISTED, OTHER, VENDOR_A, VENDOR_B, on_postgres
 from tests.make import (
@@ -247,3 +249,42 @@ async def test_an_old_recipient_list_is_no_obstacle(world, both):
     leased = await spread(both, [lambda s: s.outbox.lease("w", route=ROUTE, limit=7, lease_for=MINUTE, at=NOW)] * 8)
     messages = [message for found in leased for message in found]
     assert len({message.id for message in messages}) == len(messages) == 8 * 5
+
+
+async def test_a_requeue_waits_for_leases_that_run(world, both):
+    """An order that makes a failed 03 wait again ends after a lease that saw it failed, and then sees the 06 out."""
+    first, other = both
+    early = make_status()
+    late = make_status(status_code="06", sender=early.sender, response_for=early.response_for)
+    reports = [status_message(ROUTE, report) for report in (early, late, make_status())]
+    await first.database.write(lambda conn: enqueue(conn, reports, at=NOW))
+    (failed,) = await first.outbox.lease("w", route=ROUTE, limit=1, lease_for=MINUTE, at=NOW)
+    assert await first.outbox.begin_submit(failed, at=NOW)
+    failure = replace(SENT, state=MessageState.FAILED)
+    assert await first.outbox.settle(failed, failure, at=NOW)
+    taken, go_on = asyncio.Event(), asyncio.Event()
+    demand = leases.Demand(owner="a", route=ROUTE, limit=1, lease_for=MINUTE, longest_waiting=False, cap=None)
+
+    async def slowly(conn):
+        got = await leases.take(conn, demand, at=NOW)
+        taken.set()
+        await go_on.wait()
+        return got
+
+    leasing = asyncio.create_task(first.database.write(slowly))
+    await asyncio.wait_for(taken.wait(), 10)
+    beside = await other.outbox.lease("b", route=ROUTE, limit=9, lease_for=MINUTE, at=NOW)  # leases do not wait
+    requeue = Order(action=Action.REQUEUE, operator="anna")
+    ordering = asyncio.create_task(other.operations.carry_out(failed.id, requeue, at=NOW))
+    waits = sa.text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND NOT granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    async with asyncio.timeout(10):
+        while not await world.store.database.read(lambda conn: conn.scalar(waits)):  # noqa: ASYNC110 - the server tells of its locks only when asked
+            await asyncio.sleep(0.01)
+    assert not ordering.done()
+    go_on.set()
+    (out,) = await leasing
+    assert (out.report, len(beside)) == (late, 1)
+    assert await ordering == NotDone(objection=Objection.OVERTAKEN, state=MessageState.FAILED)

@@ -262,7 +262,8 @@ async def test_the_poller_runs_until_stop(world):
     """The loop polls at once, goes on after an exception, and ends when told."""
     async with world.gateway() as gateway:
         gateway.poller._policy = replace(gateway.poller._policy, poll_interval=timedelta(milliseconds=1))
-        gateway.poller._periodic._after_failure = timedelta(milliseconds=1)
+        for periodic in gateway.poller._periodics:
+            periodic._after_failure = timedelta(milliseconds=1)
         polls = 0
 
         async def break_first(kind):

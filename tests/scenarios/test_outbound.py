@@ -133,7 +133,7 @@ async def test_a_twin_is_not_taken_for_the_lost_one(world):
 
 @pytest.mark.parametrize("failures", [1, 99])
 async def test_an_outcome_outlives_a_moment_without_store(world, failures):
-    """The axis took it and the store fails: written once it can be, given up after a lease."""
+    """The axis took it and the store fails: written once it can be, given up after half an hour."""
     world.axis.askable = False
     async with world.gateway() as gateway:
         result = await submit(gateway, make_letter())
@@ -143,7 +143,7 @@ async def test_an_outcome_outlives_a_moment_without_store(world, failures):
             nonlocal left
             if left:
                 left -= 1
-                world.clock.advance(LEASE / 2)
+                world.clock.advance(16 * MINUTE)
                 raise GatewayError(ErrorCode.STORE_UNAVAILABLE)
             return await settle(*args, **kwargs)
 

@@ -40,8 +40,11 @@ def test_what_is_refused_waits_an_hour():
     patience = Patience(first=FIRST)
     patience.refused(ITEM, at=NOW)
     assert patience.is_over(ITEM)
+    assert patience.is_refused(ITEM)
     assert patience.waits(ITEM, at=NOW + timedelta(minutes=59))
     assert not patience.waits(ITEM, at=NOW + LONGEST)
+    patience.broke(ITEM, at=NOW + LONGEST)
+    assert not patience.is_refused(ITEM)
 
 
 def test_items_no_longer_tried_are_forgotten():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from gateway.domain import rules
+from gateway.domain import following, rules
 from gateway.domain.dialect import Dialect
 from gateway.domain.document import Attachment, AttachmentRole, BusinessType, Document, TraceHeader
 from gateway.domain.errors import ErrorCode, FieldViolation
@@ -153,7 +153,7 @@ def _judge(document: Document, hop: str, terms: Terms) -> tuple[Sequence[FieldVi
     today = vietnam_date(terms.now)
     odd, _ = rules.check(document, today=today, limits=terms.counts, dialect=terms.dialect)
     known = {(v.path, v.en) for v in violations}
-    passed = {"document.business_type"}  # SubmitDocument's own limitation
+    passed = {v.path for v in following.judge_kind(document)}  # how SubmitDocument wants it named, no standard
     if document.business_type != BusinessType.NEW:
         passed.add("document.attachments")  # a recall, say, needs none
     told = [
