@@ -5,7 +5,6 @@ Objects are written once, under keys that say nothing about their content; nothi
 
 import asyncio
 import hashlib
-import os
 import re
 import uuid
 from abc import abstractmethod
@@ -18,6 +17,7 @@ import obstore
 import structlog
 from obstore.store import LocalStore, ObjectStore
 
+from gateway.blobs.disks import sync
 from gateway.blobs.faults import FAILURES, read_errors, write_errors
 from gateway.blobs.holding import held
 from gateway.domain.errors import ErrorCode, GatewayError
@@ -140,7 +140,7 @@ class LocalBlobs(ObjectBlobs):
 
     def __init__(self, root: Path, *, clock: Clock) -> None:
         root.mkdir(parents=True, exist_ok=True)
-        _sync(root.parent)
+        sync([root.parent])
         super().__init__(LocalStore(root), clock=clock)
         self._root = root
 
@@ -152,12 +152,13 @@ class LocalBlobs(ObjectBlobs):
     async def make_durable(self, key: ObjectKey) -> None:
         """Sync the file, its folder and the root, which the folder may be new in; obstore renames without fsync."""
         path = self._root / key
-        await asyncio.to_thread(_sync, path, path.parent, self._root)
+        await asyncio.to_thread(sync, [path, path.parent, self._root])
 
     async def discard(self, keys: Iterable[ObjectKey]) -> None:
         """See ObjectBlobs; while a backup copies, nothing is removed: the sweep comes again."""
-        if not await asyncio.to_thread(held, self._root):
-            await super().discard(keys)
+        wanted = tuple(keys)
+        if wanted and not await asyncio.to_thread(held, self._root):
+            await super().discard(wanted)
 
     async def sweep_temporary(self) -> int:
         """Remove what writers of a crashed process left; how many files. Only before the first writer is opened."""
@@ -208,12 +209,3 @@ class _Writer(BlobWriter):
                     # The sink knows no "abort"; being left by an exception is how it is told.
                     await self._sink.__aexit__(GatewayError, None, None)
                 await self._blobs.discard([self._key])
-
-
-def _sync(*paths: Path) -> None:
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

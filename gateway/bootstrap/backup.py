@@ -10,8 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from gateway.blobs.disks import sync
 from gateway.blobs.holding import holding
-from gateway.bootstrap.copying import Copied, copy_object, digest_of, sync
+from gateway.bootstrap.copying import Copied, copy_object, digest_of
 from gateway.bootstrap.manifest import (
     DATABASE,
     FORMAT,

@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from gateway.blobs.disks import sync
 from gateway.domain.ids import Digest
 from gateway.domain.packet import StoredObject
 
@@ -92,16 +92,6 @@ def write_synced(path: Path, content: bytes) -> None:
             unfinished.unlink()
         raise
     sync([path.parent])
-
-
-def sync(paths: Iterable[Path]) -> None:
-    """Make files, or the entries of folders, survive a power cut; blocks."""
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _private(path: Path) -> BinaryIO:

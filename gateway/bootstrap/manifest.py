@@ -1,7 +1,7 @@
 """What a backup says of itself; written last, so a folder with a manifest is a whole backup."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -82,8 +82,3 @@ def read_manifest(folder: Path) -> Manifest | None:
 def is_backup(folder: Path) -> bool:
     """True if a folder has a manifest, of whatever format."""
     return (folder / _NAME).is_file()
-
-
-def as_json(counts: Counts) -> dict[str, object]:
-    """The counts as commands print them."""
-    return asdict(counts)

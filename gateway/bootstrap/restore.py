@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from gateway.blobs.content import ObjectBlobs
-from gateway.bootstrap.backup import NAMED, Reason, Refused, Tally, copy_all, missing
-from gateway.bootstrap.copying import copy_synced, sync
+from gateway.blobs.disks import sync
+from gateway.bootstrap.backup import Reason, Refused, Tally, copy_all, missing
+from gateway.bootstrap.copying import copy_synced
 from gateway.bootstrap.manifest import DATABASE, OBJECTS, Counts, Manifest, counts_of, read_manifest
 from gateway.bootstrap.parts import exclusive, open_blobs
 from gateway.domain.packet import StoredObject
@@ -124,7 +125,7 @@ async def adopt(settings: Settings, terms: Terms, *, clock: Clock) -> Restored |
                 objects=found.objects,
                 object_bytes=found.object_bytes,
                 lost=tally.lost,
-                concerned=refusal.concerned[:NAMED],
+                concerned=refusal.concerned,
             )
         finally:
             await store.close()

@@ -46,15 +46,11 @@ async def serve(settings: Settings, role: Role = Role.ALL) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    gateway = Gateway(settings, role)
-    starting = asyncio.create_task(gateway.__aenter__())
-    if await _ended_before(starting, stopping):
-        starting.result()
-        try:
-            await gateway.until(stopping)
+    async with AsyncExitStack() as stack:
+        starting = asyncio.create_task(stack.enter_async_context(Gateway(settings, role)))
+        if await _ended_before(starting, stopping):
+            await starting.result().until(stopping)
             _log.info("gateway.stopping")
-        finally:
-            await gateway.__aexit__()
     _log.info("gateway.stopped")
 
 

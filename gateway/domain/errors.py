@@ -186,6 +186,18 @@ class FieldViolation:
     vi: str
 
 
+def required(path: str) -> FieldViolation:
+    """A field that was left out."""
+    return FieldViolation(path=path, en="required", vi="Bắt buộc nhập.")
+
+
+def unknown_value(path: str, value: int) -> FieldViolation:
+    """A number that its list does not have."""
+    return FieldViolation(
+        path=path, en=f"{value} is no value of this list", vi=f"Giá trị {value} không có trong danh mục."
+    )
+
+
 class GatewayError(Exception):
     """A request that cannot be served, with everything its caller needs to mend it."""
 

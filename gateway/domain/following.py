@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from gateway.domain.agency import code_key, same_code
 from gateway.domain.document import BusinessType, Document, ResponseFor
-from gateway.domain.errors import FieldViolation
+from gateway.domain.errors import FieldViolation, required, unknown_value
 
 
 def followed(document: Document) -> ResponseFor | None:
@@ -36,17 +36,13 @@ def judge_kind(document: Document) -> Iterator[FieldViolation]:
             yield from _judge_recall(document)
         case BusinessType.UPDATE:
             if not business.document_id.strip():
-                yield _required("document.business.document_id")
+                yield required("document.business.document_id")
         case BusinessType.REPLACE:
             yield from _judge_one("document.business.replacements", len(business.replacements))
             if len(business.replacements) == 1 and not business.replacements[0].document_id.strip():
-                yield _required("document.business.replacements[0].document_id")
+                yield required("document.business.replacements[0].document_id")
         case unknown:
-            yield FieldViolation(
-                path="document.business_type",
-                en=f"{unknown} is no value of this list",
-                vi=f"Giá trị {unknown} không có trong danh mục.",
-            )
+            yield unknown_value("document.business_type", unknown)
 
 
 def judge_followed(
@@ -108,7 +104,7 @@ def _judge_recall(document: Document) -> Iterator[FieldViolation]:
     if len(document.response_for) == 1:
         yield from _judge_reference("document.response_for[0]", document)
     if not business.reason.strip():
-        yield _required("document.business.reason")
+        yield required("document.business.reason")
     if business.document_id.strip():
         yield FieldViolation(
             path="document.business.document_id",
@@ -156,7 +152,3 @@ def _judge_marks(reference: ResponseFor, found: Document) -> Iterator[FieldViola
                 en=f"not that of the document {found.document_id}",
                 vi=f"Không khớp với văn bản {found.document_id}.",
             )
-
-
-def _required(path: str) -> FieldViolation:
-    return FieldViolation(path=path, en="required", vi="Bắt buộc nhập.")

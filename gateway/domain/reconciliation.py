@@ -6,7 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from gateway.domain.ids import AxisDocId
-from gateway.domain.packet import PacketKind
 from gateway.domain.sentlist import SentEntry
 
 
@@ -61,7 +60,7 @@ def compare_sent(
         newer_than: Entries sent no later than this were compared before.
         until: Entries sent later than this are too fresh: our own record of them may still be on its way.
     """
-    documents = [entry for entry in entries if entry.kind in {"", PacketKind.DOCUMENT.value}]
+    documents = [entry for entry in entries if entry.may_be_document]
     listed = {entry.axis_doc_id for entry in documents}
     asked = frozenset(ours)
     explained = asked | frozenset(known)

@@ -24,7 +24,7 @@ from gateway.domain.document import (
     StaffInfo,
     SteeringType,
 )
-from gateway.domain.errors import FieldViolation
+from gateway.domain.errors import FieldViolation, required, unknown_value
 from gateway.domain.lengths import LENGTHS
 from gateway.domain.packet import PacketWarning
 from gateway.domain.vntime import edxml_date
@@ -186,7 +186,7 @@ def _texts(document: Document) -> Iterator[_Text]:
 
 def _judge_required(text: _Text) -> Iterator[FieldViolation]:
     if text.required and not text.value.strip():
-        yield FieldViolation(path=text.path, en="required", vi="Bắt buộc nhập.")
+        yield required(text.path)
 
 
 def _judge_text(text: _Text, dialect: Dialect) -> Iterator[FieldViolation]:
@@ -209,7 +209,7 @@ def _judge_text(text: _Text, dialect: Dialect) -> Iterator[FieldViolation]:
 def _judge_dates(document: Document, today: date) -> Iterator[FieldViolation]:
     path = "document.promulgation_date"
     if document.promulgation_date is None:
-        yield FieldViolation(path=path, en="required", vi="Bắt buộc nhập.")
+        yield required(path)
     elif document.promulgation_date > today + timedelta(days=1):
         yield FieldViolation(
             path=path,
@@ -231,19 +231,13 @@ def _judge_values(document: Document) -> Iterator[FieldViolation]:
                 path=path, en=f"0 to {_SHORT}, found {value}", vi=f"Từ 0 đến {_SHORT}, hiện là {value}."
             )
     if other.priority not in list(Priority):
-        yield _unknown_value("document.other_info.priority", other.priority)
+        yield unknown_value("document.other_info.priority", other.priority)
     if document.steering_type is not None and document.steering_type not in list(SteeringType):
-        yield _unknown_value("document.steering_type", document.steering_type)
+        yield unknown_value("document.steering_type", document.steering_type)
     for i, change in enumerate(document.business.receivers):
         if change.receiver_type not in (0, 1):
-            yield _unknown_value(f"document.business.receivers[{i}].receiver_type", change.receiver_type)
+            yield unknown_value(f"document.business.receivers[{i}].receiver_type", change.receiver_type)
     yield from _judge_secrecy(document.other_info.sphere_of_promulgation)
-
-
-def _unknown_value(path: str, value: int) -> FieldViolation:
-    return FieldViolation(
-        path=path, en=f"{value} is no value of this list", vi=f"Giá trị {value} không có trong danh mục."
-    )
 
 
 def _judge_lists(document: Document, limits: Limits, *, attachments: int) -> Iterator[FieldViolation]:

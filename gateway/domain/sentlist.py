@@ -34,6 +34,11 @@ class SentEntry:
     failed: bool = False
     """The receiving system told the axis that it could not take the packet (receiveStatus fail)."""
 
+    @property
+    def may_be_document(self) -> bool:
+        """True unless the axis calls it something else."""
+        return self.kind in {"", PacketKind.DOCUMENT.value}
+
 
 class SentEntries:
     """A list of sent items, read whole, in which packets can be found without going through all of it each time."""
@@ -77,7 +82,7 @@ class SentEntries:
 
 def _may_be_ours(entry: SentEntry, query: SentQuery) -> bool:
     """True unless a member that does not depend on time or wording rules it out."""
-    if entry.axis_doc_id in query.known_elsewhere or entry.kind not in {"", PacketKind.DOCUMENT.value}:
+    if entry.axis_doc_id in query.known_elsewhere or not entry.may_be_document:
         return False
     if not same_code(entry.sender, query.sender_code):
         return False

@@ -164,7 +164,7 @@ class Reconciler:
         compared = compare_sent(
             listed.entries, ours=ours.keys(), known=explained, newer_than=mark.sent_at, until=reached.sent_at
         )
-        await self._report_sent({id_: ours[id_] for id_ in compared.missing}, at=now)
+        await self._report_sent([ours[id_] for id_ in compared.missing], at=now)
         await self._close_found([ours[id_].message for id_ in compared.listed], at=now)
         await self._report_unknown(compared.unknown, explained, at=now)
         await self._report_failures(compared.failed, listed.entries, since=since, at=now)
@@ -187,7 +187,7 @@ class Reconciler:
             if answer.entries:
                 await self._close_found([each.message], at=now)
             else:
-                await self._report_sent({each.axis_doc_id: each}, at=now)
+                await self._report_sent([each], at=now)
             failed = {failure_key(entry): entry for entry in answer.entries if entry.failed}
             await self._report_entries(DiscrepancyKind.RECIPIENT_FAILED, failed, at=now)
             if each in fresh:
@@ -230,10 +230,8 @@ class Reconciler:
         await self._close(DiscrepancyKind.SENT_MISSING, requeued, outcome="requeued", at=self._clock.now())
         return [there[MessageId(each.key)] for each in missing if each.key in there]
 
-    async def _report_sent(self, missing: Mapping[AxisDocId, SentHere], *, at: datetime) -> None:
-        found = {
-            each.message: f"document_id={each.document_id} axis_doc_id={each.axis_doc_id}" for each in missing.values()
-        }
+    async def _report_sent(self, missing: Sequence[SentHere], *, at: datetime) -> None:
+        found = {each.message: f"document_id={each.document_id} axis_doc_id={each.axis_doc_id}" for each in missing}
         await self._note(DiscrepancyKind.SENT_MISSING, found, at=at)
 
     async def _close_found(self, messages: Sequence[MessageId], *, at: datetime) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import structlog
 
+from gateway.flows.claim import Claim
 from gateway.flows.periodic import Periodic
 from gateway.observability.metrics import Metrics
 from gateway.ports import Claims, Clock, Kept, Mark, Removable, Retention
@@ -54,8 +55,7 @@ class RetentionFlow:
         metrics: Metrics,
     ) -> None:
         self._retention = retention
-        self._claims = claims
-        self._owner = owner
+        self._claim = Claim(claims=claims, name=CLAIM, owner=owner, clock=clock, hold_for=HOLD)
         self._policy = policy
         self._clock = clock
         self._metrics = metrics
@@ -74,12 +74,10 @@ class RetentionFlow:
         """One turn's share of every kind; None if another gateway is at it."""
         if not self._policy.keep:
             return Turn(removed={}, more=False)
-        if not await self._claims.take(CLAIM, self._owner, hold_for=HOLD, at=self._clock.now()):
-            return None
-        try:
+        async with self._claim.kept():
+            if not await self._claim.seize():
+                return None
             removed = {kind: await self._remove(kind) for kind in self._policy.keep}
-        finally:
-            await self._claims.give_up(CLAIM, self._owner)
         return Turn(removed=removed, more=bool(self._marks))
 
     async def forecast(self) -> Mapping[Kept, Removable]:
@@ -96,9 +94,9 @@ class RetentionFlow:
     async def _remove(self, kind: Kept) -> int:
         removed = 0
         for _ in range(SHARES):
-            now = self._clock.now()
-            if not await self._claims.take(CLAIM, self._owner, hold_for=HOLD, at=now):
+            if not await self._claim.seize():
                 break
+            now = self._clock.now()
             share = await self._retention.remove(
                 kind,
                 before=now - self._policy.keep[kind],

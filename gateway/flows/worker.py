@@ -140,17 +140,19 @@ class Worker:
         last byte is not processed.
         """
         longest = _UNRENEWED * self._policy.lease_for.total_seconds()
+        kept = True
         try:
-            async with asyncio.timeout(longest) as limit:
-                await self._keep(message, tenure, lambda: limit.reschedule(asyncio.get_running_loop().time() + longest))
+            while kept:
+                async with asyncio.timeout(longest):
+                    kept = await self._renew(message, tenure)
         except TimeoutError:
             _log.warning("lease.not_renewed", message_id=message.id)
         else:
             _log.warning("lease.lost", message_id=message.id)
         attempt.cancel(LEASE_LOST)
 
-    async def _keep(self, message: LeasedMessage, tenure: Tenure, renewed: Callable[[], None]) -> None:
-        """Renew until the lease is lost."""
+    async def _renew(self, message: LeasedMessage, tenure: Tenure) -> bool:
+        """Renew once, in time, as soon as the store answers; False if the lease is lost."""
         pause = self._policy.lease_for.total_seconds() / 3
         while True:
             await asyncio.sleep(pause)
@@ -160,10 +162,9 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - two more tries fit into the lease
                 log_failure("renewal.broke", error, message_id=message.id)
                 continue
-            if not kept:
-                return
-            tenure.renewed(asked_at=asked_at)
-            renewed()
+            if kept:
+                tenure.renewed(asked_at=asked_at)
+            return kept
 
     async def _drain(self) -> None:
         if self._running:

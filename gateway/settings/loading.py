@@ -3,7 +3,7 @@
 import tomllib
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from gateway.settings.sections import AxisSettings, BlobSettings, StoreSettings
 from gateway.settings.whole import Settings
@@ -38,24 +38,12 @@ def load(path: Path) -> Settings:
 
 def secret_of(axis: AxisSettings) -> str:
     """The account's secret, from the setting or its file. Raises SettingsError if the file is empty."""
-    if axis.secret is not None:
-        return axis.secret.get_secret_value()
-    assert axis.secret_file is not None
-    secret = axis.secret_file.read_text(encoding="utf-8").strip()
-    if not secret:
-        raise SettingsError([f"axis secret_file: {axis.secret_file} is empty"])
-    return secret
+    return _secret("axis secret_file", axis.secret, axis.secret_file)
 
 
 def access_secret_of(blobs: BlobSettings) -> str:
     """The secret of the bucket's access key. Raises SettingsError if its file is empty."""
-    if blobs.secret_access_key is not None:
-        return blobs.secret_access_key.get_secret_value()
-    assert blobs.secret_access_key_file is not None
-    secret = blobs.secret_access_key_file.read_text(encoding="utf-8").strip()
-    if not secret:
-        raise SettingsError([f"blobs.secret_access_key_file: {blobs.secret_access_key_file} is empty"])
-    return secret
+    return _secret("blobs.secret_access_key_file", blobs.secret_access_key, blobs.secret_access_key_file)
 
 
 def database_of(store: StoreSettings) -> Path | str:
@@ -67,6 +55,16 @@ def database_of(store: StoreSettings) -> Path | str:
     if not url.startswith(("postgresql://", "postgres://")):
         raise SettingsError(["store.url: does not begin with postgresql://"])
     return url
+
+
+def _secret(key: str, given: SecretStr | None, file: Path | None) -> str:
+    if given is not None:
+        return given.get_secret_value()
+    assert file is not None
+    secret = file.read_text(encoding="utf-8").strip()
+    if not secret:
+        raise SettingsError([f"{key}: {file} is empty"])
+    return secret
 
 
 def _line(error: dict[str, object]) -> str:

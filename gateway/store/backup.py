@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.domain.ids import Digest
 from gateway.domain.packet import StoredObject
 from gateway.store import rows
+from gateway.store.blobindex import REFERENCES
 from gateway.store.engine import Database
 from gateway.store.faults import unavailable
 from gateway.store.statements import BATCH, batches
@@ -25,15 +26,10 @@ from gateway.store.tables import (
     inbound_documents,
     messages,
     meta,
-    metadata,
     packet_parts,
     receptions,
 )
 
-REFERENCES = tuple(
-    key.parent for table in metadata.sorted_tables for key in table.foreign_keys if key.column is blobs.c.sha256
-)
-"""Every column that names an object's digest."""
 _PROBLEMS = 20
 
 

@@ -15,21 +15,16 @@ from gateway.store.engine import Database
 from gateway.store.statements import batches, served_by, upsert
 from gateway.store.tables import (
     attachments,
-    axis_items,
     blobs,
     documents,
     inbound_attachments,
-    packet_parts,
+    metadata,
     receptions,
     uploads,
 )
 
-_REFERENCES = (
-    attachments.c.sha256,
-    inbound_attachments.c.sha256,
-    axis_items.c.raw,
-    packet_parts.c.sha256,
-    uploads.c.sha256,
+REFERENCES = tuple(
+    key.parent for table in metadata.sorted_tables for key in table.foreign_keys if key.column is blobs.c.sha256
 )
 """Every column that keeps an object alive."""
 
@@ -46,7 +41,7 @@ class SqlBlobIndex(BlobIndex):
         """See BlobIndex. A later upload of the same bytes can only lengthen the time."""
 
         async def work(conn: AsyncConnection) -> Upload:
-            await register(conn, [stored])
+            await keep(conn, [stored])
             insert = upsert(uploads).values(vendor=vendor, sha256=stored.digest, expires_at=expires_at)
             longer = insert.on_conflict_do_update(
                 index_elements=["vendor", "sha256"],
@@ -123,10 +118,13 @@ class SqlBlobIndex(BlobIndex):
 
 
 async def register(conn: AsyncConnection, objects: Collection[StoredObject]) -> tuple[ObjectKey, ...]:
-    """Make rows for objects whose digest has none; the caller refers to them in the same transaction.
+    """`keep`; the keys of those that were stored before under another key: redundant."""
+    await keep(conn, objects)
+    return await redundant(conn, objects)
 
-    The keys of those that were stored before under another key: redundant.
-    """
+
+async def keep(conn: AsyncConnection, objects: Collection[StoredObject]) -> None:
+    """Make rows for objects whose digest has none; the caller refers to them in the same transaction."""
     for batch in batches(objects):
         missing = {o.digest: o for o in reversed(batch)}
         while missing:  # again where another transaction deleted a row just now
@@ -134,7 +132,6 @@ async def register(conn: AsyncConnection, objects: Collection[StoredObject]) -> 
             await conn.execute(upsert(blobs).on_conflict_do_nothing(index_elements=["sha256"]), new)
             held = await hold(conn, missing)
             missing = {digest: o for digest, o in missing.items() if digest not in held}
-    return await redundant(conn, objects)
 
 
 async def redundant(conn: AsyncConnection, objects: Iterable[StoredObject]) -> tuple[ObjectKey, ...]:
@@ -162,7 +159,7 @@ async def forget(conn: AsyncConnection, digests: Iterable[str]) -> tuple[ObjectK
         # Whoever is about to refer to one of them holds it: wait, then look for references in a statement of its own.
         locked = sa.select(blobs.c.sha256).where(blobs.c.sha256.in_(batch)).order_by(blobs.c.sha256)
         await conn.execute(locked.with_for_update())
-        bare = [~sa.exists().where(column == blobs.c.sha256) for column in _REFERENCES]
+        bare = [~sa.exists().where(column == blobs.c.sha256) for column in REFERENCES]
         gone = sa.delete(blobs).where(blobs.c.sha256.in_(batch), *bare).returning(blobs.c.object_key)
         keys.extend(ObjectKey(key) for key in await conn.scalars(gone))
     return tuple(keys)

@@ -89,10 +89,19 @@ async def _accept(
         )
         assert earlier is not None
         return earlier
+    answer = await _take(conn, uid, acceptance, at)
+    if not isinstance(answer, Taken):
+        await conn.execute(sa.delete(requests).where(requests.c.document == uid))
+    return answer
+
+
+async def _take(
+    conn: AsyncConnection, uid: DocumentUid, acceptance: Acceptance, at: datetime
+) -> Taken | RequestReused | DocumentReused | DocumentRemoved:
+    """What becomes of a request whose id is claimed."""
     # Looked up once its keys are taken: a removal that held them until now has ended.
     gone = await _removed_request(conn, acceptance.vendor, acceptance.request_id, acceptance.request_digest)
     if gone is not None:
-        await conn.execute(sa.delete(requests).where(requests.c.document == uid))
         return gone
     twin = None if acceptance.follows is None else await following.twin(conn, acceptance)
     if twin is not None:
@@ -103,7 +112,6 @@ async def _accept(
         assert await _insert(conn, uid, acceptance, at)
     removed = await _removed_document(conn, acceptance)
     if removed is not None:
-        await conn.execute(sa.delete(requests).where(requests.c.document == uid))
         await conn.execute(sa.delete(documents).where(documents.c.uid == uid))
         return removed
     spare = await register(conn, acceptance.objects)
@@ -149,10 +157,7 @@ async def _supersede(conn: AsyncConnection, acceptance: Acceptance, at: datetime
     Otherwise a number that the axis refused once, say for an unknown recipient, could never be sent again.
     """
     await conn.execute(sa.select(documents.c.uid).where(_with_its_id(acceptance)).with_for_update())  # from operators
-    alive = sa.exists().where(
-        deliveries.c.document == documents.c.uid, deliveries.c.state != DeliveryState.FAILED.value
-    )
-    free = sa.update(documents).where(_with_its_id(acceptance), ~alive).values(superseded_at=at)
+    free = sa.update(documents).where(_with_its_id(acceptance), ~following.ALIVE).values(superseded_at=at)
     return (await conn.execute(free.returning(documents.c.uid))).first() is not None
 
 
@@ -186,14 +191,11 @@ async def _same_document(conn: AsyncConnection, acceptance: Acceptance) -> Taken
     """The sender's document id is taken: by the same content, or by another's."""
     first = sa.select(documents.c.uid, documents.c.content_digest).where(_with_its_id(acceptance))
     row = (await conn.execute(first.with_for_update(read=True, key_share=True))).one_or_none()
-    mine = sa.and_(requests.c.vendor == acceptance.vendor, requests.c.request_id == acceptance.request_id)
     if row is None:  # retention took it away just now
-        await conn.execute(sa.delete(requests).where(mine))
         removed = await _removed_document(conn, acceptance)
         assert removed is not None
         return removed
     if row.content_digest != acceptance.content_digest:
-        await conn.execute(sa.delete(requests).where(mine))
         return DocumentReused()
     return await _repeats(conn, acceptance, DocumentUid(row.uid))
 

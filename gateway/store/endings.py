@@ -14,20 +14,24 @@ from gateway.store.moves import check
 from gateway.store.tables import attempts, deliveries, documents, message_deliveries, messages
 
 LEASABLE = UNSETTLED - {MessageState.HELD}
+UNLEASED: dict[str, object] = {"lease_token": None, "lease_owner": None, "lease_until": None}
+
+
+async def locked(conn: AsyncConnection, message: str, *conditions: sa.ColumnElement[bool]) -> rows.Row | None:
+    """What `end` needs of a message, if the conditions hold; locked to the end of the transaction."""
+    columns = sa.select(messages.c.id, messages.c.state, messages.c.attempts, messages.c.started_at)
+    return (await conn.execute(columns.where(messages.c.id == message, *conditions).with_for_update())).one_or_none()
 
 
 async def end(conn: AsyncConnection, held: rows.Row, settlement: Settlement, at: datetime) -> None:
     """Write an attempt's end and give the lease back."""
     check(MESSAGE_MOVES, MessageState(held.state), settlement.state)
-    ended = {
+    ended: dict[str, object] = UNLEASED | {
         "state": settlement.state.value,
         "due_at": settlement.due_at if settlement.state in LEASABLE else None,
         "reason": settlement.reason,
         "attempts": held.attempts + settlement.counted,
         "settle_after": settlement.settle_after,
-        "lease_token": None,
-        "lease_owner": None,
-        "lease_until": None,
     }
     if settlement.counted or settlement.state not in LEASABLE:
         ended["interruptions"] = None

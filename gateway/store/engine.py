@@ -115,7 +115,7 @@ class Database:
         with mapped_errors():
             async with self._writer.connect() as conn:
                 await conn.execute(postgres.NO_LIMIT)
-                await conn.execute(postgres.ALONE, {"job": job})
+                await postgres.alone(conn, job)
                 got.set()
                 await release.wait()
 

@@ -14,6 +14,8 @@ from gateway.store.keys import document_key
 from gateway.store.messages import document_order
 from gateway.store.tables import deliveries, documents, message_deliveries, messages
 
+ALIVE = sa.exists().where(deliveries.c.document == documents.c.uid, deliveries.c.state != DeliveryState.FAILED.value)
+"""Whether a document did not fail for every recipient."""
 _place = sa.func.coalesce(messages.c.place, messages.c.sequence)
 
 
@@ -55,15 +57,12 @@ async def twin(conn: AsyncConnection, acceptance: Acceptance) -> DocumentUid | N
     """
     alone = sa.select(documents.c.uid).where(documents.c.uid == acceptance.follows).with_for_update(key_share=True)
     await conn.execute(alone)
-    alive = sa.exists().where(
-        deliveries.c.document == documents.c.uid, deliveries.c.state != DeliveryState.FAILED.value
-    )
     same = sa.select(documents.c.uid).where(
         documents.c.sender_code == code_key(acceptance.document.sender.organ_id),
         documents.c.document_id == acceptance.document.document_id,
         documents.c.business_type == int(acceptance.document.business_type),
         documents.c.content_digest == acceptance.content_digest,
-        alive,
+        ALIVE,
     )
     uid = (await conn.scalars(same.order_by(documents.c.accepted_at).limit(1))).first()
     return None if uid is None else DocumentUid(uid)

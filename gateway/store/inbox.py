@@ -25,7 +25,7 @@ from gateway.ports.inbound import (
     Stored,
 )
 from gateway.store import contents, packetparts, placing, removals, rows
-from gateway.store.blobindex import forget, redundant, register
+from gateway.store.blobindex import forget, keep, redundant, register
 from gateway.store.engine import Database
 from gateway.store.keys import document_key
 from gateway.store.messages import enqueue, status_message, urgency
@@ -167,7 +167,7 @@ async def _record(conn: AsyncConnection, packets: Sequence[Received], at: dateti
     new = [each for each in packets if each.item.axis_doc_id not in known]
     if not new:
         return
-    await register(conn, [each.raw for each in new])
+    await keep(conn, [each.raw for each in new])
     values = [
         {
             "account": each.account,
@@ -225,7 +225,7 @@ async def _store(
     identity = _identity(arrival)
     removed = await removals.find(conn, removals.INBOUND_IDENTITY, removals.key(*identity.values()))
     if removed is not None and removed["content_digest"] == arrival.content_digest:
-        await _move(conn, arrival, ItemState.STORED)
+        await _move(conn, arrival, state, ItemState.STORED)
         return Stored(added=0, redundant=await redundant(conn, verified.objects))
     owner, new = (None, False) if removed is not None else await _claim(conn, arrival, identity, at)
     if owner is None:
@@ -239,7 +239,7 @@ async def _store(
     added = await _add_receptions(conn, owner, arrival, at)
     codes = {code_key(code) for agency in added for code in (agency.code, *agency.aliases)}
     due = [each for each in receipts if code_key(each.sender.organ_id) in codes]
-    await _move(conn, arrival, ItemState.STORED)
+    await _move(conn, arrival, state, ItemState.STORED)
     await enqueue(conn, [status_message(arrival.account, each) for each in due], at=at)
     return Stored(added=len(added), redundant=spare)
 
@@ -328,15 +328,18 @@ def _is(of: Received | Arrival) -> sa.ColumnElement[bool]:
     return sa.and_(axis_items.c.account == of.account, axis_items.c.axis_doc_id == of.item.axis_doc_id)
 
 
-async def _move(conn: AsyncConnection, of: Received | Arrival, after: ItemState) -> None:
-    check(ITEM_MOVES, await _state(conn, of), after)
-    await conn.execute(sa.update(axis_items).where(_is(of)).values(state=after.value))
+async def _move(
+    conn: AsyncConnection, of: Received | Arrival, before: ItemState, after: ItemState, **said: str
+) -> None:
+    """`before` was read in this transaction, which has locked the row since."""
+    check(ITEM_MOVES, before, after)
+    await conn.execute(sa.update(axis_items).where(_is(of)).values(state=after.value, **said))
 
 
 async def _quarantine(conn: AsyncConnection, of: Received | Arrival, defect: PacketDefect) -> None:
     """Mark an item with its first defect; one that is quarantined already keeps it."""
-    if await _state(conn, of) in (ItemState.QUARANTINED, ItemState.REJECTED):
+    before = await _state(conn, of)
+    if before in (ItemState.QUARANTINED, ItemState.REJECTED):
         return
-    await _move(conn, of, ItemState.QUARANTINED)
     said = {"defect_code": defect.code, "defect_path": defect.path, "defect_message": defect.message}
-    await conn.execute(sa.update(axis_items).where(_is(of)).values(said))
+    await _move(conn, of, before, ItemState.QUARANTINED, **said)

@@ -15,8 +15,10 @@ from gateway.domain.document import Document, Priority
 from gateway.domain.ids import AccountName
 from gateway.ports.outbound import LeasedMessage
 from gateway.store import contents, postgres, rows
+from gateway.store.endings import UNLEASED
+from gateway.store.messages import addressed
 from gateway.store.statements import batches
-from gateway.store.tables import IS_UNSETTLED, attachments, deliveries, documents, message_deliveries, messages
+from gateway.store.tables import IS_UNSETTLED, attachments, deliveries, documents, messages
 
 UNREADABLE_PAUSE = timedelta(minutes=1)
 """Before a message that this release cannot read is tried again."""
@@ -60,8 +62,7 @@ class Demand:
 
 async def take(conn: AsyncConnection, demand: Demand, *, at: datetime) -> tuple[LeasedMessage, ...]:
     """Lease what is due and may go."""
-    if conn.dialect.name == "postgresql":
-        await conn.execute(postgres.SHARED, {"job": postgres.order_of(demand.route)})
+    await postgres.alone(conn, postgres.order_of(demand.route), shared=True)
     room = demand.limit
     if demand.cap is not None:
         room = min(room, demand.cap - await _holding(conn, demand.route, at))
@@ -78,8 +79,7 @@ async def take(conn: AsyncConnection, demand: Demand, *, at: datetime) -> tuple[
 
 async def _holding(conn: AsyncConnection, route: AccountName, at: datetime) -> int:
     """Leases of the route that hold now; on PostgreSQL, no other replica takes one before this transaction ends."""
-    if conn.dialect.name == "postgresql":
-        await conn.execute(postgres.ALONE, {"job": f"lease {route}"})
+    await postgres.alone(conn, f"lease {route}")
     held = sa.select(sa.func.count()).where(
         messages.c.route == route, messages.c.lease_token.is_not(None), messages.c.lease_until >= at
     )
@@ -96,8 +96,7 @@ async def _one_suspect(
     suspects = [row.id for row in leased if row.interruptions >= SUSPECT_AFTER]
     if not suspects:
         return leased
-    if conn.dialect.name == "postgresql":
-        await conn.execute(postgres.ALONE, {"job": f"suspect {demand.owner}"})
+    await postgres.alone(conn, f"suspect {demand.owner}")
     tried = sa.select(messages.c.id).where(
         messages.c.lease_token.is_not(None),
         messages.c.lease_owner == demand.owner,
@@ -112,9 +111,8 @@ async def _one_suspect(
 
 
 async def _give_back(conn: AsyncConnection, ids: Collection[str], **values: object) -> None:
-    free = {"lease_token": None, "lease_owner": None, "lease_until": None}
     for batch in batches(ids):
-        await conn.execute(sa.update(messages).where(messages.c.id.in_(batch)).values(free | values))
+        await conn.execute(sa.update(messages).where(messages.c.id.in_(batch)).values(UNLEASED | values))
 
 
 async def _messages(conn: AsyncConnection, leased: Sequence[rows.Row], at: datetime) -> tuple[LeasedMessage, ...]:
@@ -125,7 +123,7 @@ async def _messages(conn: AsyncConnection, leased: Sequence[rows.Row], at: datet
         wanted = sa.select(documents.c.uid, documents.c.header).where(documents.c.uid.in_(batch))
         headers.update((row.uid, row.header) for row in await conn.execute(wanted))
     content = await _content(conn, uids)
-    places = await _places(conn, [row.id for row in leased])
+    places = await addressed(conn, [row.id for row in leased], deliveries.c.position)
     # Once each: a document for thousands of recipients is in many messages, and reading it takes a tenth of a second.
     whole: dict[str, Document] = {}
     read: list[LeasedMessage] = []
@@ -153,18 +151,6 @@ async def _content(conn: AsyncConnection, uids: Collection[str]) -> Mapping[str,
         if len(uids) == 1:
             return {}
     return {uid: content for each in uids for uid, content in (await _content(conn, (each,))).items()}
-
-
-async def _places(conn: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Sequence[int]]:
-    """Which of the document's recipients each message is for."""
-    found: dict[str, list[int]] = {}
-    columns = sa.select(message_deliveries.c.message, deliveries.c.position)
-    columns = columns.join(deliveries, deliveries.c.id == message_deliveries.c.delivery)
-    for batch in batches(ids):
-        wanted = columns.where(message_deliveries.c.message.in_(batch)).order_by(deliveries.c.position)
-        for row in await conn.execute(wanted):
-            found.setdefault(row.message, []).append(row.position)
-    return found
 
 
 def _lease(*queue: sa.ColumnElement[bool]) -> ReturningUpdate[Any]:

@@ -1,8 +1,9 @@
 """Puts messages into the outbox; whoever does so is in a transaction of its own reasons."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -19,6 +20,8 @@ from gateway.store.moves import IllegalMoveError
 from gateway.store.restored import asked_first_since
 from gateway.store.statements import batches, take_numbers
 from gateway.store.tables import deliveries, message_deliveries, messages
+
+T = TypeVar("T")
 
 _INHERITED = (
     messages.c.sequence,
@@ -165,3 +168,15 @@ async def split(conn: AsyncConnection, message: str, *, at: datetime) -> str:
         )
         await conn.execute(moved.values(message=other))
     return other
+
+
+async def addressed(conn: AsyncConnection, ids: Iterable[str], column: sa.Column[T]) -> Mapping[str, Sequence[T]]:
+    """A column of the deliveries that each message carries, in the order of the document's recipients."""
+    found: dict[str, list[T]] = {}
+    columns = sa.select(message_deliveries.c.message, column)
+    columns = columns.join(deliveries, deliveries.c.id == message_deliveries.c.delivery)
+    for batch in batches(ids):
+        wanted = columns.where(message_deliveries.c.message.in_(batch)).order_by(deliveries.c.position)
+        for message, value in await conn.execute(wanted):
+            found.setdefault(message, []).append(value)
+    return found

@@ -94,7 +94,7 @@ async def _on_server(url: sa.URL, work: Callable[[sa.Connection], T], *, write: 
         async with engine.begin() as connection:
             if write:
                 await connection.execute(sa.text("SET LOCAL lock_timeout = 0"))  # a replica may be migrating for long
-                await connection.execute(postgres.ALONE, {"job": "schema"})
+                await postgres.alone(connection, "schema")
                 # Statements of running gateways must not queue up behind a change of ours that itself has to wait.
                 await connection.execute(sa.text(f"SET LOCAL lock_timeout = {WAIT // timedelta(milliseconds=1)}"))
             return await connection.run_sync(work)

@@ -306,8 +306,8 @@ async def _carry_out(conn: AsyncConnection, message: str, order: Order, at: date
 async def _keep_leases_off(conn: AsyncConnection, message: str) -> None:
     """Until this transaction ends, nothing of the message's route is leased that it would go before."""
     route = (await conn.scalars(sa.select(messages.c.route).where(messages.c.id == message))).one_or_none()
-    if route is not None and conn.dialect.name == "postgresql":
-        await conn.execute(postgres.ALONE, {"job": postgres.order_of(AccountName(route))})
+    if route is not None:
+        await postgres.alone(conn, postgres.order_of(AccountName(route)))
 
 
 async def _superseded(conn: AsyncConnection, document: str) -> bool:

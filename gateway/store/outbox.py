@@ -10,7 +10,7 @@ from gateway.domain.lifecycle import DELIVERY_OF, MESSAGE_MOVES, DeliveryState, 
 from gateway.ports.outbound import LeasedMessage, OutboxQueue, QueueDepth, Settlement
 from gateway.store import leases, rows
 from gateway.store.depth import measure
-from gateway.store.endings import LEASABLE, carry_over, end
+from gateway.store.endings import LEASABLE, carry_over, end, locked
 from gateway.store.engine import Database
 from gateway.store.messages import split
 from gateway.store.moves import IllegalMoveError, check
@@ -168,15 +168,9 @@ class SqlOutboxQueue(OutboxQueue):
 
 async def _held(conn: AsyncConnection, message: LeasedMessage) -> rows.Row | None:
     """The message's row if the lease still holds, locked to the end of the transaction."""
-    return await _row(conn, message, messages.c.lease_token == message.lease)
+    return await locked(conn, message.id, messages.c.lease_token == message.lease)
 
 
 async def _maybe_sent(conn: AsyncConnection, message: LeasedMessage) -> rows.Row | None:
     """The message's row, whoever has the lease, if it may have been sent without anyone knowing; locked."""
-    return await _row(conn, message, messages.c.state.in_([state.value for state in _MAYBE_SENT]))
-
-
-async def _row(conn: AsyncConnection, message: LeasedMessage, condition: sa.ColumnElement[bool]) -> rows.Row | None:
-    columns = sa.select(messages.c.id, messages.c.state, messages.c.attempts, messages.c.started_at)
-    wanted = columns.where(messages.c.id == message.id, condition)
-    return (await conn.execute(wanted.with_for_update())).one_or_none()
+    return await locked(conn, message.id, messages.c.state.in_([state.value for state in _MAYBE_SENT]))

@@ -36,16 +36,13 @@ _Forms = Mapping[str, frozenset[str]]
 """By code, every code under which the agency behind it may have been written."""
 
 
-async def place(conn: AsyncConnection, report: StatusReport, *, at: datetime) -> StatusPlaced | StatusUnplaced:
-    """Log a status at the delivery, or for a take-back at the reception, it is about; a repetition adds nothing."""
-    (placed,) = await place_all(conn, [report], at=at)
-    return placed
-
-
 async def place_all(
     conn: AsyncConnection, reports: Sequence[StatusReport], *, at: datetime
 ) -> tuple[StatusPlaced | StatusUnplaced, ...]:
-    """Place several, in this order; what became of each."""
+    """Log statuses, in this order, each at the delivery or, a take-back, at the reception it is about.
+
+    What became of each; a repetition adds nothing.
+    """
     codes = {code for report in reports for code in (report.sender.organ_id, report.response_for.organ_id)}
     forms = await forms_of(conn, sorted(codes))
     placed = [await _note(conn, report, forms, at) for report in reports]

@@ -26,7 +26,7 @@ from functools import partial
 
 import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool, Pool
 
 from gateway.domain.ids import AccountName
@@ -38,10 +38,8 @@ BATCH = 1
 trips to save a sync, and would take locks in orders that the list above rules out."""
 STATEMENT = timedelta(seconds=60)
 """Longest statement; and longest pause of a transaction, so that a replica that froze does not hold locks for ever."""
-ALONE = sa.text("SELECT pg_advisory_xact_lock(hashtext('lgsp-gateway'), hashtext(:job))")
-"""Waits until no other transaction of this database has the job; held to the end of the transaction."""
-SHARED = sa.text("SELECT pg_advisory_xact_lock_shared(hashtext('lgsp-gateway'), hashtext(:job))")
-"""The same beside others that share the job; waits for, and keeps off, who has it alone."""
+_ALONE = sa.text("SELECT pg_advisory_xact_lock(hashtext('lgsp-gateway'), hashtext(:job))")
+_SHARED = sa.text("SELECT pg_advisory_xact_lock_shared(hashtext('lgsp-gateway'), hashtext(:job))")
 NO_LIMIT = sa.text("SET LOCAL idle_in_transaction_session_timeout = 0")
 _SPARE = 1
 """A connection of the writers' that `Database.alone` holds beside the transactions it covers."""
@@ -50,6 +48,15 @@ _SPARE = 1
 def order_of(route: AccountName) -> str:
     """The job of changing which of a route's messages wait: leases share it, what makes one wait again has it alone."""
     return f"order {route}"
+
+
+async def alone(conn: AsyncConnection, job: str, *, shared: bool = False) -> None:
+    """Wait until no other transaction of this database has the job; held to the end of the transaction.
+
+    `shared`: beside others that share it; waits for, and keeps off, who has it alone. SQLite's one writer has them all.
+    """
+    if conn.dialect.name == "postgresql":
+        await conn.execute(_SHARED if shared else _ALONE, {"job": job})
 
 
 def engine(url: sa.URL, *, write: bool, wait: timedelta) -> AsyncEngine:

@@ -1,6 +1,6 @@
 """Implements Reconciliation: what was sent and what may have been, and how far both were compared with the axis."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +16,11 @@ from gateway.ports.outbound import Settlement
 from gateway.ports.reconciliation import Reconciliation, SentHere, SentMark, Unproven
 from gateway.store import rows
 from gateway.store.codec import from_json, to_json
-from gateway.store.endings import carry_over, end
+from gateway.store.endings import carry_over, end, locked
 from gateway.store.engine import Database
+from gateway.store.messages import addressed
 from gateway.store.statements import batches, upsert
-from gateway.store.tables import deliveries, documents, message_deliveries, messages, meta
+from gateway.store.tables import deliveries, documents, messages, meta
 
 REPAIRED = "listed by the axis; found by reconciliation"
 """Reason that a repaired message shows."""
@@ -82,7 +83,7 @@ class SqlReconciliation(Reconciliation):
 
         async def work(conn: AsyncConnection) -> tuple[Unproven, ...]:
             found = (await conn.execute(wanted)).all()
-            recipients = await _recipients(conn, [row.id for row in found])
+            recipients = await addressed(conn, [row.id for row in found], deliveries.c.recipient_code)
             return tuple([_unproven_of(row, recipients.get(row.id, ())) for row in found])
 
         return await self._database.read(work)
@@ -92,15 +93,11 @@ class SqlReconciliation(Reconciliation):
         settlement = Settlement(
             state=MessageState.SENT, due_at=None, reason=REPAIRED, counted=False, axis_doc_id=axis_doc_id
         )
-        columns = sa.select(messages.c.id, messages.c.state, messages.c.attempts, messages.c.started_at)
-        mine = columns.where(
-            messages.c.id == message,
-            messages.c.state.in_([state.value for state in _REPAIRABLE]),
-            sa.or_(messages.c.lease_token.is_(None), messages.c.lease_until < at),
-        )
+        repairable = messages.c.state.in_([state.value for state in _REPAIRABLE])
+        free = sa.or_(messages.c.lease_token.is_(None), messages.c.lease_until < at)
 
         async def work(conn: AsyncConnection) -> bool:
-            held = (await conn.execute(mine.with_for_update())).one_or_none()
+            held = await locked(conn, message, repairable, free)
             if held is None:
                 return False
             await end(conn, held, settlement, at)
@@ -140,18 +137,6 @@ class SqlReconciliation(Reconciliation):
         note = upsert(meta).values(name=name, value=value)
         note = note.on_conflict_do_update(index_elements=[meta.c.name], set_={"value": value})
         await self._database.write(lambda conn: conn.execute(note))
-
-
-async def _recipients(conn: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    """The codes each message is addressed to."""
-    found: dict[str, list[str]] = {}
-    columns = sa.select(message_deliveries.c.message, deliveries.c.recipient_code)
-    columns = columns.join(deliveries, deliveries.c.id == message_deliveries.c.delivery)
-    for batch in batches(ids):
-        wanted = columns.where(message_deliveries.c.message.in_(batch)).order_by(deliveries.c.position)
-        for row in await conn.execute(wanted):
-            found.setdefault(row.message, []).append(row.recipient_code)
-    return found
 
 
 def _sent_of(row: rows.Row) -> SentHere:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.lifecycle import AFTER_RESTORE, MessageState, ReceptionState
 from gateway.domain.packet import PacketKind
+from gateway.store.endings import UNLEASED
 from gateway.store.engine import Database
 from gateway.store.statements import upsert
 from gateway.store.tables import axis_items, claims, documents, events, messages, meta, receptions
@@ -102,35 +103,25 @@ async def asked_first_since(conn: AsyncConnection, *, at: datetime) -> datetime 
 
 async def _doubt(conn: AsyncConnection, *, at: datetime) -> int:
     """Every document that may have been sent since becomes unknown; statuses are repeated without harm."""
-    free = {"lease_token": None, "lease_owner": None, "lease_until": None, "interruptions": None}
     await conn.execute(
         sa.update(messages)
         .where(sa.or_(messages.c.lease_token.is_not(None), messages.c.interruptions.is_not(None)))
-        .values(free)
+        .values(UNLEASED | {"interruptions": None})
     )
-    for before, after in AFTER_RESTORE.items():
-        if after is not MessageState.UNCERTAIN:
-            continue
-        change = sa.update(messages).where(
-            messages.c.state == before.value, messages.c.kind == PacketKind.DOCUMENT.value
+    doubted = [before.value for before, after in AFTER_RESTORE.items() if after is MessageState.UNCERTAIN]
+    change = sa.update(messages).where(messages.c.state.in_(doubted), messages.c.kind == PacketKind.DOCUMENT.value)
+    unknown = await conn.execute(
+        change.values(
+            state=MessageState.UNCERTAIN.value,
+            due_at=at,
+            reason=REASON,
+            # The first attempt may have been any time since.
+            first_submitted_at=sa.func.coalesce(messages.c.first_submitted_at, messages.c.created_at),
+            # None: the settling time begins with the first question, so that what is still on its way is seen.
+            settle_after=None,
         )
-        await conn.execute(
-            change.values(
-                state=after.value,
-                due_at=at,
-                reason=REASON,
-                # The first attempt may have been any time since.
-                first_submitted_at=sa.func.coalesce(messages.c.first_submitted_at, messages.c.created_at),
-                # None: the settling time begins with the first question, so that what is still on its way is seen.
-                settle_after=None,
-            )
-        )
-    unknown = (
-        sa.select(sa.func.count())
-        .select_from(messages)
-        .where(messages.c.state == MessageState.UNCERTAIN.value, messages.c.kind == PacketKind.DOCUMENT.value)
     )
-    return int((await conn.execute(unknown)).scalar_one())
+    return unknown.rowcount
 
 
 async def _youngest(conn: AsyncConnection) -> datetime | None:

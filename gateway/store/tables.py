@@ -220,14 +220,7 @@ messages = sa.Table(
     sa.Column("deadline_at", Instant),
     # Leases in a row that ran out while nobody ended the attempt; null = none.
     sa.Column("interruptions", sa.BigInteger),
-    sa.Index(
-        "ix_messages_due",
-        "priority",
-        "due_at",
-        "sequence",
-        sqlite_where=sa.text("due_at IS NOT NULL"),
-        postgresql_where=sa.text("due_at IS NOT NULL"),
-    ),
+    _partial("ix_messages_due", "priority", "due_at", "sequence", where="due_at IS NOT NULL"),
     _partial("ix_messages_route_due", "route", "priority", "due_at", "sequence", where="due_at IS NOT NULL"),
     _partial("ix_messages_route_oldest", "route", "due_at", "sequence", where="due_at IS NOT NULL"),
     _partial("ix_messages_unsettled", "ordering_key", "lane", where=IS_UNSETTLED),
@@ -283,14 +276,7 @@ axis_items = sa.Table(
     # The packet's own, once it is split; null while `raw` is the packet.
     sa.Column("packet_sha256", TEXT),
     sa.Column("packet_size", sa.BigInteger),
-    sa.Index(
-        "ix_axis_items_unfinished",
-        "account",
-        "recorded_at",
-        "axis_doc_id",
-        sqlite_where=sa.text("told_at IS NULL"),
-        postgresql_where=sa.text("told_at IS NULL"),
-    ),
+    _partial("ix_axis_items_unfinished", "account", "recorded_at", "axis_doc_id", where="told_at IS NULL"),
     _partial("ix_axis_items_settled", "recorded_at", "account", "axis_doc_id", where="state = 'settled'"),
     _partial("ix_axis_items_told", "account", "recorded_at", "axis_doc_id", where="told_at IS NOT NULL"),
 )
@@ -367,14 +353,7 @@ receptions = sa.Table(
     number("delivery_attempt"),
     text("refusal"),
     sa.UniqueConstraint("document", "agency"),
-    sa.Index(
-        "ix_receptions_waiting",
-        "agency",
-        "priority",
-        "waiting_since",
-        sqlite_where=sa.text("waiting_since IS NOT NULL"),
-        postgresql_where=sa.text("waiting_since IS NOT NULL"),
-    ),
+    _partial("ix_receptions_waiting", "agency", "priority", "waiting_since", where="waiting_since IS NOT NULL"),
 )
 
 statuses_out = sa.Table(

@@ -16,7 +16,7 @@ from gateway.domain.packet import ContentSpan, EncodedPart, PacketDefect, SplitP
 from gateway.ports.outbound import DocumentRemoved, DocumentReused, RequestReused, Settlement, Taken
 from gateway.ports.retention import Kept, Mark, Removable
 from gateway.store.messages import enqueue, status_message
-from gateway.store.placing import place
+from gateway.store.placing import place_all
 from gateway.store.tables import metadata, removals
 from tests.contract.conftest import OTHER, VENDOR_A, VENDOR_B
 from tests.make import (
@@ -154,7 +154,7 @@ async def test_what_is_young_stays(world):
     assert (await remove(world, Kept.SENT, before=NOW)).removed == 0
     wanted, _ = await send(world, at=NOW)
     report = make_status(wanted.document)
-    await world.store.database.write(lambda conn: place(conn, report, at=BEFORE + DAY))
+    await world.store.database.write(lambda conn: place_all(conn, [report], at=BEFORE + DAY))
     assert (await world.store.retention.removable(Kept.SENT, before=BEFORE)).count == 1
     assert (await remove(world, Kept.SENT)).removed == 1
 

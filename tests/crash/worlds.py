@@ -1,8 +1,6 @@
 """What a run attacks: the sandbox axis with two gateways on embedded stores, or with three replicas of one gateway."""
 
 import asyncio
-import json
-import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,10 +10,12 @@ from typing import Any
 
 from gateway.sandbox.demo.processes import Child
 from gateway.sandbox.demo.province import Province, ProvinceSpec
+from gateway.sandbox.demo.stage import ask_axis
 from gateway.sandbox.pki import VENDOR_URI, Pki, make_pki, write_pki
 from gateway.sandbox.serve import SEEDED_SYSTEMS
 from tests.crash.vendors import Lane
 from tests.fakes.postgres import PostgresServer, running_postgres
+from tests.fakes.replicas import shared
 from tests.fakes.s3 import running_s3
 
 SETTLING_SECONDS = 2.0
@@ -49,17 +49,7 @@ class AxisControl:
         return found
 
     async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        return await asyncio.to_thread(self._ask_blocking, method, path, body)
-
-    def _ask_blocking(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
-        request = urllib.request.Request(
-            self._url + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+        return await asyncio.to_thread(ask_axis, self._url, method, path, body, timeout=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +112,7 @@ def _replicas(home: Path, pki: Pki, axis_url: str, control: AxisControl, stack: 
     """One gateway in three replicas over one PostgreSQL and one bucket; its province writes to itself over the axis."""
     database = stack.enter_context(running_postgres())
     bucket = stack.enter_context(running_s3()).create()
-    settings = {
-        **_SETTINGS,
-        "LGSP_STORE__URL": database.url(database.create()),
-        "LGSP_BLOBS__BUCKET": bucket.name,
-        "LGSP_BLOBS__ENDPOINT": bucket.endpoint,
-        "LGSP_BLOBS__REGION": bucket.region,
-        "LGSP_BLOBS__ACCESS_KEY_ID": bucket.access_key_id,
-        "LGSP_BLOBS__SECRET_ACCESS_KEY": bucket.secret,
-    }
+    settings = _SETTINGS | shared(database.url(database.create()), bucket)
     replicas = tuple(
         Province(_spec("a", settings), home=home / f"replica-{number}", pki=home / "pki", axis_url=axis_url)
         for number in (1, 2, 3)

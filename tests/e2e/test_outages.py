@@ -25,6 +25,7 @@ from gateway.sandbox.demo.vendors import File, Vendor, compose
 from gateway.sandbox.pdf import make_pdf, sign_pdf
 from tests.fakes.disks import MIB, fillable_disk
 from tests.fakes.postgres import running_postgres
+from tests.fakes.replicas import in_bucket
 from tests.fakes.rpc_world import Refusal, read_refusal
 from tests.fakes.s3 import Door, running_s3
 from tests.fakes.vendor_calls import persist
@@ -204,13 +205,7 @@ async def test_s3_refusing(tmp_path: Path) -> None:
     with running_s3() as server:
 
         def in_the_bucket(_: Province) -> dict[str, str]:
-            bucket = server.create()
-            return {
-                "LGSP_BLOBS__BUCKET": bucket.name,
-                "LGSP_BLOBS__ENDPOINT": bucket.endpoint,
-                "LGSP_BLOBS__ACCESS_KEY_ID": bucket.access_key_id,
-                "LGSP_BLOBS__SECRET_ACCESS_KEY": bucket.secret,
-            }
+            return in_bucket(server.create())
 
         async with playing(tmp_path, in_the_bucket) as play:
             await play.send(1)

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,29 +17,15 @@ from gateway.pb.lgsp.gateway.v1 import document_pb2
 from gateway.sandbox.demo.processes import until
 from gateway.sandbox.demo.province import Province
 from gateway.sandbox.demo.stage import Stage, set_up
-from gateway.sandbox.demo.vendors import File, Vendor, compose
+from gateway.sandbox.demo.vendors import File, Vendor
 from tests.fakes.postgres import running_postgres
-from tests.fakes.replicas import holder, pid_of, replica_of, shared, start_all
+from tests.fakes.replicas import holder, pid_of, replica_of, send, shared, start_all
 from tests.fakes.s3 import running_s3
 from tests.fakes.vendor_calls import persist
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 TAKEOVER_SECONDS = 15
-
-
-async def send(vendor: Vendor, file: File, numbers: Sequence[int], *, to: str, now: datetime) -> dict[str, str]:
-    """Submit documents; document id -> resource name."""
-    await persist(lambda: vendor.upload(file))
-    names: dict[str, str] = {}
-    for number in numbers:
-        document = compose(
-            number=str(number), subject=f"V/v số {number}", recipients=[to], files=[file], issued=now.date().isoformat()
-        )
-        request_id = str(uuid.uuid4())
-        answer = await persist(lambda d=document, r=request_id: vendor.submit(d, request_id=r))
-        names[answer.document.document_id] = answer.document.name
-    return names
 
 
 async def take(vendor: Vendor, count: int, *, within: float) -> Counter[str]:

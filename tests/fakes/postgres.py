@@ -182,3 +182,13 @@ def _binaries() -> Path:
     if package is not None and package.submodule_search_locations:
         return max(Path(package.submodule_search_locations[0]).glob("pginstall*/bin"))
     return max(Path("/usr/lib/postgresql").glob("*/bin"))
+
+
+@contextmanager
+def database_of_kind(store: str) -> Iterator[str]:
+    """The URL of a database on a durable server of its own for `postgres`; empty for `sqlite`, which needs none."""
+    if store == "sqlite":
+        yield ""
+        return
+    with running_postgres(durable=True) as server:
+        yield server.url(server.create())

@@ -1,20 +1,28 @@
 """Several gateways over one PostgreSQL and one bucket, as processes."""
 
 import asyncio
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import asyncpg
 
 from gateway.blobs.s3 import Bucket
 from gateway.sandbox.demo.province import Province
 from gateway.sandbox.demo.stage import Stage
+from gateway.sandbox.demo.vendors import File, Vendor, compose
+from tests.fakes.vendor_calls import persist
 
 
 def shared(url: str, bucket: Bucket) -> dict[str, str]:
     """The environment that puts a gateway on this database and this bucket."""
+    return {"LGSP_STORE__URL": url, **in_bucket(bucket)}
+
+
+def in_bucket(bucket: Bucket) -> dict[str, str]:
+    """The environment that puts a gateway's objects into this bucket."""
     return {
-        "LGSP_STORE__URL": url,
         "LGSP_BLOBS__BUCKET": bucket.name,
         "LGSP_BLOBS__ENDPOINT": bucket.endpoint,
         "LGSP_BLOBS__REGION": bucket.region,
@@ -49,3 +57,17 @@ def pid_of(owner: str) -> int:
 async def start_all(*replicas: Province) -> None:
     """Start them side by side."""
     await asyncio.gather(*(replica.start() for replica in replicas))
+
+
+async def send(vendor: Vendor, file: File, numbers: Sequence[int], *, to: str, now: datetime) -> dict[str, str]:
+    """Submit documents; document id -> resource name."""
+    await persist(lambda: vendor.upload(file))
+    names: dict[str, str] = {}
+    for number in numbers:
+        document = compose(
+            number=str(number), subject=f"V/v số {number}", recipients=[to], files=[file], issued=now.date().isoformat()
+        )
+        request_id = str(uuid.uuid4())
+        answer = await persist(lambda d=document, r=request_id: vendor.submit(d, request_id=r))
+        names[answer.document.document_id] = answer.document.name
+    return names

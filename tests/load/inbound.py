@@ -14,8 +14,8 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -36,7 +36,7 @@ from gateway.store.tables import axis_items, events, inbound_documents
 from gateway.translate.edxml.translator import EdxmlTranslator
 from gateway.xmlsafe import Limits
 from tests.contract.vxp_peer import SystemClock, axis_at
-from tests.fakes.postgres import running_postgres
+from tests.fakes.postgres import database_of_kind
 from tests.make import make_acceptance, make_agency, make_attachment, make_document, make_organization
 from tests.scenarios.world import OURS, PDF, THEIRS, Gateway, World, make_letter, store_bytes
 
@@ -116,11 +116,18 @@ async def run(folder: Path, *, statuses: int, documents: int, database: str = ""
                 reports = [_report(letter, code) for letter in letters]
                 await _side_by_side([peer.status(report) for report in reports])
             await _side_by_side([peer.document(_incoming(f"ordinary-{n}")) for n in range(documents)])
-            return await _measure(gateway, peer, letters, documents=documents, axis_seconds=axis_seconds)
+            return await _measure(
+                gateway,
+                peer,
+                letters,
+                store="postgres" if database else "sqlite",
+                documents=documents,
+                axis_seconds=axis_seconds,
+            )
 
 
 async def _measure(
-    gateway: Gateway, peer: Peer, letters: list[Document], *, documents: int, axis_seconds: float
+    gateway: Gateway, peer: Peer, letters: list[Document], *, store: str, documents: int, axis_seconds: float
 ) -> Result:
     statuses = len(letters) * len(CODES)
     polling = asyncio.create_task(gateway.poller.run())
@@ -148,7 +155,7 @@ async def _measure(
     gateway.poller.stop()
     await polling
     return Result(
-        store="sqlite" if gateway.store.database._writer.dialect.name == "sqlite" else "postgres",
+        store=store,
         axis_seconds=axis_seconds,
         statuses=statuses,
         documents=documents,
@@ -234,15 +241,6 @@ async def _axis(folder: Path, seconds: float) -> AsyncIterator[str]:
         await axis.stop()
 
 
-@contextmanager
-def _database(store: str) -> Iterator[str]:
-    if store == "sqlite":
-        yield ""
-        return
-    with running_postgres(durable=True) as server:
-        yield server.url(server.create())
-
-
 def main() -> int:
     """Run once; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -252,7 +250,7 @@ def main() -> int:
     parser.add_argument("--axis-seconds", type=float, default=0.0)
     asked = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    with tempfile.TemporaryDirectory() as folder, _database(asked.store) as database:
+    with tempfile.TemporaryDirectory() as folder, database_of_kind(asked.store) as database:
         result = asyncio.run(
             run(
                 Path(folder),

@@ -18,8 +18,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -37,7 +36,7 @@ from gateway.flows.fairness import FAIR_EVERY
 from gateway.ports import Clock
 from gateway.store.tables import messages
 from tests.fakes.axis import FakeAxis
-from tests.fakes.postgres import running_postgres
+from tests.fakes.postgres import database_of_kind
 from tests.make import NOW, make_acceptance, make_attachment, make_organization
 from tests.scenarios.world import OURS, PDF, THEIRS, Gateway, World, make_letter, store_bytes
 
@@ -227,15 +226,6 @@ def _urgent_first(order: list[bool]) -> float:
     return good / pairs if pairs else 1.0
 
 
-@contextmanager
-def _database(store: str) -> Iterator[str]:
-    if store == "sqlite":
-        yield ""
-        return
-    with running_postgres(durable=True) as server:
-        yield server.url(server.create())
-
-
 def main() -> int:
     """Run once; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -243,7 +233,7 @@ def main() -> int:
     parser.add_argument("--store", choices=["sqlite", "postgres"], default="sqlite")
     asked = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    with tempfile.TemporaryDirectory() as folder, _database(asked.store) as database:
+    with tempfile.TemporaryDirectory() as folder, database_of_kind(asked.store) as database:
         result = asyncio.run(run(Path(folder), documents=asked.documents, database=database))
     failures = result.failures()
     for failure in failures:

@@ -10,7 +10,6 @@ import asyncio
 import json
 import sys
 import tempfile
-import uuid
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +19,10 @@ from gateway.blobs.s3 import Bucket
 from gateway.sandbox.demo.processes import until
 from gateway.sandbox.demo.province import Province
 from gateway.sandbox.demo.stage import Stage, set_up
-from gateway.sandbox.demo.vendors import Vendor, compose
+from gateway.sandbox.demo.vendors import Vendor
 from tests.fakes.postgres import PostgresServer, running_postgres
-from tests.fakes.replicas import replica_of, shared, start_all
+from tests.fakes.replicas import replica_of, send, shared, start_all
 from tests.fakes.s3 import S3Server, running_s3
-from tests.fakes.vendor_calls import persist
 
 AXIS_SECONDS = 0.2
 CONCURRENCY = 4
@@ -62,23 +60,10 @@ async def submit(stage: Stage, doors: Province, documents: int, *, first: int) -
     vendor = Vendor.connect(doors, agency="H99.01")
     now = datetime.now(tz=UTC)
     file, _, _ = await asyncio.to_thread(stage.make_files, size=20_000, now=now)
-    found = set()
     try:
-        await persist(lambda: vendor.upload(file))
-        for number in range(first, first + documents):
-            document = compose(
-                number=str(number),
-                subject=f"V/v thử tải {number}",
-                recipients=["H98.02"],
-                files=[file],
-                issued=now.date().isoformat(),
-            )
-            request_id = str(uuid.uuid4())
-            answer = await persist(lambda d=document, r=request_id: vendor.submit(d, request_id=r))
-            found.add(answer.document.document_id)
+        return frozenset(await send(vendor, file, range(first, first + documents), to="H98.02", now=now))
     finally:
         await vendor.close()
-    return frozenset(found)
 
 
 def times(stage: Stage, ids: frozenset[str]) -> list[float]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,15 +82,20 @@ class Stage:
             File(name=unsigned.name, media_type="application/pdf", path=unsigned),
         )
 
-    def _control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310 - the control endpoint that this process started
-            self.control_url + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
-            return json.load(answer)
+    def _control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return ask_axis(self.control_url, method, path, body)
+
+
+def ask_axis(url: str, method: str, path: str, body: Mapping[str, Any] | None = None, *, timeout: float = 10) -> Any:
+    """What the control endpoint of a simulated axis answers; waits at most `timeout` seconds. Blocks."""
+    request = urllib.request.Request(  # noqa: S310 - the control endpoint that this process started
+        url + path,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 - as above
+        return json.load(answer)
 
 
 def _lay_out(home: Path, now: datetime) -> Pki:

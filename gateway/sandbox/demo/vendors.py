@@ -23,7 +23,6 @@ from gateway.pb.lgsp.gateway.v1 import (
 from gateway.sandbox.demo.province import Province
 
 _CHUNK = 256 * 1024
-_PDF = "application/pdf"
 _CALL_SECONDS = 60
 _RECONNECT = (("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000))
 

@@ -5,6 +5,7 @@ and arrive as something else. It has to travel in a wrapper of its own, which is
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway.domain.dialect import Dialect
 from gateway.domain.document import Attachment
@@ -36,6 +37,7 @@ async def _is_mistakable(name: str, stored: StoredObject, source: ObjectSource) 
 
 
 async def _begins_as_zip(stored: StoredObject, source: ObjectSource) -> bool:
-    async for chunk in source.stream(stored):
+    beginning = replace(stored, size=min(stored.size, len(LOCAL_MAGIC)))  # else a whole range of it would be fetched
+    async for chunk in source.stream(beginning):
         return chunk.startswith(LOCAL_MAGIC)
     return False

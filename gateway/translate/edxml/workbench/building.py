@@ -10,7 +10,7 @@ from pathlib import Path
 from gateway.domain import following, rules
 from gateway.domain.dialect import Dialect
 from gateway.domain.document import Attachment, AttachmentRole, BusinessType, Document, TraceHeader
-from gateway.domain.errors import ErrorCode, FieldViolation
+from gateway.domain.errors import ErrorCode, FieldViolation, required
 from gateway.domain.ids import Digest
 from gateway.domain.packet import Draft, EncodedPart, LiteralPart, PacketDefect, PacketWarning, UnpackedDocument
 from gateway.domain.vntime import edxml_timestamp, vietnam_date
@@ -172,7 +172,7 @@ def _unreadable(document: Document) -> Iterator[FieldViolation]:
     )
     for path, body in bodies:
         if not body.organ_id.strip():
-            yield FieldViolation(path=f"{path}.organ_id", en="required", vi="Bắt buộc nhập.")
+            yield required(f"{path}.organ_id")
 
 
 def _unwritable_trace(document: Document, hop: str) -> Iterator[FieldViolation]:
