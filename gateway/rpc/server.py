@@ -52,6 +52,9 @@ OPTIONS = (
     ("grpc.max_receive_message_length", RECEIVE_LIMIT),
     ("grpc.max_send_message_length", -1),  # one document is sent whatever its size; pages are cut
     ("grpc.max_concurrent_streams", 200),
+    # A receive window that grows by itself reached tens of megabytes of an upload while the disk was slow.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 1024 * 1024),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
