@@ -19,7 +19,7 @@ COPY --from=build --chown=10001:10001 /opt/state /var/lib/lgsp-gateway
 ENV PATH=/opt/lgsp-gateway/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /var/lib/lgsp-gateway
 USER 10001:10001
-# 8443 vendors (gRPC, mutual TLS), 8081 probes (grpc.health.v1), 9090 metrics
-EXPOSE 8443 8081 9090
+# 8443 vendors (gRPC, mutual TLS), 8444 the door (VXP REST, off by default), 8081 probes (grpc.health.v1), 9090 metrics
+EXPOSE 8443 8444 8081 9090
 ENTRYPOINT ["lgsp-gateway"]
 CMD ["serve", "--config", "/etc/lgsp-gateway/config/gateway.toml"]

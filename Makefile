@@ -31,11 +31,11 @@ demo: install ## two gateways, the sandbox axis, one signed document from A to B
 sandbox: install ## run the simulated axis
 	@$(BIN)/lgsp-gateway sandbox $(ARGS)
 
-test: install helm ## all tests, two at a time
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+test: install helm ## all tests, three modules at a time: some mostly wait
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 coverage: install helm ## all tests, with the branches they reach
-	$(BIN)/python -m pytest -n 2 --dist loadscope -p pytest_cov --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -p pytest_cov --cov --cov-report=term:skip-covered $(ARGS)
 
 fuzz: install ## mutated packets against reader, checker and writer; ARGS="--seconds 30 --seed 7"
 	@$(BIN)/python -m tests.fuzz.run $(ARGS)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from printing.packets import packets_page
 from printing.reference import errors_page, lifecycle_page, metrics_page, settings_page
-from printing.schemas import strict_schema, tolerant_schema
+from printing.schemas import edoc_schemas, strict_schema, tolerant_schema
 
 _HERE = Path(__file__).parent
 
@@ -17,6 +17,7 @@ PAGES = {
     "reference/settings.md": settings_page,
     "schemas/edxml-strict.xsd": strict_schema,
     "schemas/edxml-tolerant.xsd": tolerant_schema,
+    **{f"schemas/edoc/{name}": schema for name, schema in edoc_schemas().items()},
 }
 
 
@@ -30,6 +31,7 @@ def main() -> int:
             if not target.exists() or target.read_text(encoding="utf-8") != text:
                 stale.append(name)
         else:
+            target.parent.mkdir(exist_ok=True)
             target.write_text(text, encoding="utf-8")
     for name in stale:
         sys.stderr.write(f"docs/{name} is not what the code says; run make generate\n")

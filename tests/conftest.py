@@ -1,9 +1,10 @@
-"""For all tests: properties draw the same examples every time, and no LGSP_ variable of the caller leaks in.
+"""For all tests: the same examples every time, no LGSP_ variable of the caller, and no authority of the machine's.
 
 `pytest --hypothesis-profile=explore` draws new examples instead.
 """
 
 import os
+import ssl
 
 from hypothesis import settings
 
@@ -13,3 +14,6 @@ settings.load_profile("steady")
 
 for _name in [name for name in os.environ if name.startswith("LGSP_")]:
     del os.environ[_name]
+
+ssl.SSLContext.set_default_verify_paths = lambda _: None
+# reading a hundred public authorities for each client takes longer than most tests

@@ -25,6 +25,7 @@ from gateway.domain.document import (
 )
 from gateway.domain.ids import AccountName, AgencyId, AxisDocId, Digest, ObjectKey, OrganId, VendorId
 from gateway.domain.packet import AxisItem, PacketKind, Received, StoredObject, VerifiedDocument
+from gateway.domain.routing import Share
 from gateway.domain.status import ACCEPTED, StatusReport
 from gateway.domain.verdict import Signature, SignatureVerdict, Verdict
 from gateway.ports.inbound import Arrival
@@ -218,8 +219,10 @@ def make_arrival(document: Document | None = None, **overrides: Any) -> Arrival:
     return Arrival(**(values | overrides))
 
 
-def make_acceptance(document: Document | None = None, **overrides: Any) -> Acceptance:
-    """A document as submission hands it to the store; override `agency` with one the store knows."""
+def make_acceptance(
+    document: Document | None = None, *, via: tuple[AccountName, ...] = (ROUTE,), together: int = 100, **overrides: Any
+) -> Acceptance:
+    """A document as submission hands it to the store, one way for all; override `agency` with one the store knows."""
     given = document or make_document()
     values: dict[str, Any] = {
         "vendor": VendorId("vendor-a"),
@@ -229,8 +232,7 @@ def make_acceptance(document: Document | None = None, **overrides: Any) -> Accep
         "content_digest": make_digest(repr(given)),
         "document": given,
         "objects": tuple(objects_for(given)),
-        "route": ROUTE,
-        "recipients_per_message": 100,
+        "shares": (Share(accounts=via, places=tuple(range(len(given.to))), together=together),),
     }
     return Acceptance(**(values | overrides))
 

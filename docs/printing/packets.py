@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from gateway.domain.dialect import DIALECTS, NATIONAL, Dialect, Shape, StatusContainer, TypePractice
 from gateway.domain.lengths import LENGTHS
-from gateway.settings import AxisSettings, LimitSettings
+from gateway.settings import AxisSettings, LimitSettings, SoapSettings, VxpSettings
 from gateway.translate.edxml.codes import ADMINISTRATIVE_NAMES, NORMATIVE_NAMES, NS102, RAW_EXTENSIONS
 from gateway.translate.edxml.findings import SENTENCES, Defect, Deviation, Tolerance
 from gateway.xmlsafe import MIB, Limits, XmlFault
@@ -185,8 +185,9 @@ def _dialects() -> list[str]:
     lines = [
         "## Dialects",
         "",
-        f"How one peer wants its packets: `dialect` of `[axis.NAME]` names a preset, by default `{_preset(NATIONAL)}`;",
-        "the keys below change single habits of it. Every form of every peer is read, whatever the dialect; only",
+        f"How one peer wants its packets: `dialect` of `[axis.NAME]` names a preset, by default `{_preset(NATIONAL)}`",
+        f"(an account of kind `soap`: `{SoapSettings.model_fields['dialect'].default}`); the keys below change single",
+        "habits of it. Every form of every peer is read, whatever the dialect; only",
         "`receiver_added` and `priority_five_is_normal` also say what a received value means.",
         "",
         *table(("key", "habit", *(f"`{name}`" for name in DIALECTS), "meaning"), rows),
@@ -223,7 +224,7 @@ def _preset(dialect: Dialect) -> str:
 def _guesses() -> list[str]:
     rows = []
     for unknown, guess, key in facts.GUESSES:
-        default = _word(getattr(NATIONAL, key, AxisSettings.model_fields[key].default)) if key else "-"
+        default = _word(getattr(NATIONAL, key, VxpSettings.model_fields[key].default)) if key else "-"
         rows.append((unknown, guess, f"`{key}`" if key else "none", default))
     return [
         "## Guesses and settings",

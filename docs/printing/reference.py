@@ -1,19 +1,29 @@
 """The pages of docs/reference: errors, metrics, life cycles, settings."""
 
+import json
 from collections.abc import Mapping
 from enum import StrEnum
+from inspect import cleandoc, isclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from gateway.domain.errors import SENTENCES
 from gateway.domain.lifecycle import AFTER_RESTORE, ITEM_MOVES, MESSAGE_MOVES, RECEPTION_MOVES
 from gateway.observability.metrics import Metrics
 from gateway.rpc.errors import STATUS
-from gateway.settings import Settings
+from gateway.settings import (
+    AccessHeaderSettings,
+    AxisAccount,
+    AxisSettings,
+    PlatformSettings,
+    Settings,
+    UsernameTokenSettings,
+)
 from printing.tables import NOTE, words_under
 
 
@@ -85,15 +95,63 @@ def settings_page() -> str:
         "",
     ]
     for name, info in Settings.model_fields.items():
-        section, header = _section(name, info.annotation)
-        lines += [f"## {header}", "", f"{(section.__doc__ or '').strip()}", ""]
-        lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
-        for key, field in section.model_fields.items():
-            default = field.default
-            shown = "required" if default is PydanticUndefined else "-" if default in (None, "", ()) else f"`{default}`"
-            lines.append(f"| `{key}` | {_type_name(field.annotation)} | {shown} | {field.description} |")
-        lines.append("")
+        if name == "axis":
+            lines += _accounts()
+        else:
+            section, header = _section(name, info.annotation)
+            lines += [f"## {header}", "", *_words(section), *_keys(section.model_fields)]
     return "\n".join(lines)
+
+
+def _accounts() -> list[str]:
+    """What all accounts share, then what each kind adds or has otherwise, then the tables below an account."""
+    shared = AxisSettings.model_fields
+    kinds = [get_args(option)[0] for option in get_args(get_args(AxisAccount)[0])]
+    lines = [
+        "## [axis.NAME]",
+        "",
+        "An account on an axis. NAME is the operator's choice; `kind` says what the axis speaks, and which keys beside",
+        f"these there are: {', '.join(f'`{_word_of(kind)}`' for kind in kinds)}. Without `kind` it is `vxp`.",
+        "",
+        *_keys(shared),
+    ]
+    for kind in kinds:
+        own = {key: field for key, field in kind.model_fields.items() if key not in shared}
+        own |= {
+            key: field for key, field in kind.model_fields.items() if key not in own and _differs(field, shared[key])
+        }
+        lines += [f'### [axis.NAME] with kind = "{_word_of(kind)}"', "", *_words(kind), *_keys(own)]
+    for header, section in (
+        ("platform", PlatformSettings),
+        ("platform.access_header", AccessHeaderSettings),
+        ("username_token", UsernameTokenSettings),
+    ):
+        lines += [f"### [axis.NAME.{header}]", "", *_words(section), *_keys(section.model_fields)]
+    return lines
+
+
+def _differs(field: FieldInfo, other: FieldInfo) -> bool:
+    return (field.default, field.description) != (other.default, other.description)
+
+
+def _word_of(kind: type[BaseModel]) -> str:
+    (word,) = get_args(kind.model_fields["kind"].annotation)
+    return str(word)
+
+
+def _words(section: type[BaseModel]) -> list[str]:
+    return [cleandoc(section.__doc__ or ""), ""]
+
+
+def _keys(fields: Mapping[str, FieldInfo]) -> list[str]:
+    """A table of keys; what has no default that could be written shows none."""
+    lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    for key, field in fields.items():
+        default = field.default
+        given = json.dumps(default) if isinstance(default, bool | tuple) else default
+        shown = "required" if default is PydanticUndefined else "-" if default in (None, "", ()) else f"`{given}`"
+        lines.append(f"| `{key}` | {_type_name(field.annotation)} | {shown} | {field.description} |")
+    return [*lines, ""]
 
 
 def _diagram(title: str, moves: Mapping[Any, frozenset[Any]], start: str) -> list[str]:
@@ -113,8 +171,6 @@ def _meaning(states: type[StrEnum], member: str) -> str:
 
 def _section(name: str, annotation: Any) -> tuple[type[BaseModel], str]:
     origin = get_origin(annotation)
-    if origin is dict:
-        return get_args(annotation)[1], f"[{name}.NAME]"
     if origin is tuple:
         return get_args(annotation)[0], f"[[{name}]]"
     return annotation, f"[{name}]"
@@ -129,6 +185,8 @@ def _type_name(annotation: Any) -> str:
         return " or ".join(_type_name(part) for part in parts if part is not NoneType)
     if origin is Annotated:
         return _type_name(parts[0])
+    if isclass(annotation) and issubclass(annotation, BaseModel):
+        return "table, below"
     if origin is tuple:
         return f"list of {_type_name(parts[0])}"
     return str(annotation.__name__)

@@ -5,10 +5,12 @@ has one type, hence the named types; and a wildcard may not stand beside a name 
 form's wildcards alone, which validate a known element wherever they meet it ("lax").
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from html import escape
 from types import MappingProxyType
 
+from gateway.adapters.soap.envelopes import WSDL
 from gateway.domain.agency import CODE_LIMIT
 from gateway.translate.edxml.codes import NS102
 from gateway.translate.edxml.elements import (
@@ -258,6 +260,11 @@ def _simple(*facets: Lines, base: str = "xs:token", name: str) -> Lines:
 
 def _any(how: str = "lax") -> Lines:
     return _tag("xs:any", namespace="##any", processContents=how, **_MANY)
+
+
+def edoc_schemas() -> Mapping[str, Callable[[], str]]:
+    """Our description of the eDoc SOAP service, as the gateway itself uses it, by file name."""
+    return {path.name: partial(path.read_text, encoding="utf-8") for path in sorted(WSDL.parent.glob("*.*"))}
 
 
 def _any_attribute() -> Lines:

@@ -8,17 +8,22 @@ import asyncio
 import random
 import select
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
+from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpcore
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_before_delay
 
+from gateway.adapters.faultwords import fault_words
 from gateway.domain.backoff import Backoff
 from gateway.domain.errors import ErrorCode, GatewayError
 
@@ -31,10 +36,13 @@ _LAST_LOOK = 0.05
 """Seconds between a packet's last byte and the look whether the peer is still there. Port forwarders accept and then
 drop connections of a dead backend within a round trip; without the look each such attempt would be uncertain."""
 
+_LAST_WORDS = 2.0
+"""Seconds given to the body of a 401: the status has said it all."""
 
 _WORDS: Mapping[type[httpx.RequestError], str] = {
     httpx.ConnectTimeout: "no connection in time",
     httpx.ConnectError: "no connection",
+    httpx.ProxyError: "the proxy did not connect",
     httpx.ReadTimeout: "no answer in time",
     httpx.WriteTimeout: "the peer took no more bytes in time",
     httpx.ReadError: "the connection was cut before an answer came",
@@ -73,13 +81,16 @@ class Broken:
     """True if the peer may have carried the request out."""
     answered: bool = False
     """True if the answer had begun."""
+    refused: bool = False
+    """True if the peer said no, or is not to be trusted: asking again within seconds cannot help."""
 
 
 @dataclass(slots=True, kw_only=True)
 class PacketBody:
-    """A one-shot stream as a body of known length, which knows how much of it has left; not repeatable once touched."""
+    """A stream as a body of known length, which knows how much of it has left; not repeatable once touched."""
 
-    chunks: AsyncIterator[bytes]
+    chunks: Callable[[], AsyncIterator[bytes]]
+    """The bytes from the beginning, at every call."""
     length: int
     """Bytes of `chunks`, without the trailer."""
     trailer: bytes
@@ -91,6 +102,7 @@ class PacketBody:
     whole: bool = False
     """True from the moment at which the last byte is handed over."""
     _stream: httpcore.AsyncNetworkStream | None = field(default=None, repr=False)
+    _source: AsyncIterator[bytes] | None = field(default=None, repr=False)
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Receives httpcore's trace: remembers the connection the body leaves by."""
@@ -99,22 +111,37 @@ class PacketBody:
 
     async def stream(self) -> AsyncIterator[bytes]:
         """The body. Raises GatewayError SIZE_MISMATCH if the chunks are not as long as declared."""
-        self.touched = True
+        self.touched, self.whole = True, False
         sent = 0
-        async for chunk in self.chunks:
+        self._source = self.chunks()
+        async for chunk in self._source:
             sent += len(chunk)
             if sent > self.length:
                 break
+            self._stop_if_hung_up()  # say after an early 401: what it said is lost once more is sent
             yield chunk
         if sent != self.length:
             raise GatewayError(ErrorCode.SIZE_MISMATCH, declared=self.length, received=sent)
         if self.looks_back:
             await asyncio.sleep(_LAST_LOOK)
-        if self._hung_up():
-            # httpcore takes a WriteError as "stop sending and read what the peer may have said"
-            raise httpcore.WriteError("the peer closed the connection before the packet was whole")
+        self._stop_if_hung_up()
         self.whole = True
         yield self.trailer
+
+    def thrown_away(self) -> None:
+        """The peer has said that it did nothing with it: as if it had never left."""
+        self.touched = self.whole = False
+
+    async def aclose(self) -> None:
+        """Let go of what the bytes come from; they may be asked for anew afterwards."""
+        source, self._source = self._source, None
+        if isinstance(source, AsyncGenerator):
+            await source.aclose()
+
+    def _stop_if_hung_up(self) -> None:
+        """A WriteError makes httpcore stop sending and read what the peer may have said."""
+        if self._hung_up():
+            raise httpcore.WriteError("the peer closed the connection before the packet was whole")
 
     def _hung_up(self) -> bool:
         socket = self._stream.get_extra_info("socket") if self._stream else None
@@ -125,6 +152,38 @@ class PacketBody:
         poll = select.poll()
         poll.register(socket.fileno(), getattr(select, "POLLRDHUP", 0))
         return bool(poll.poll(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """How the peer is reached. TLS verification cannot be turned off."""
+
+    tls_ca_file: Path | None = None
+    """The only CA certificates to trust (PEM); None = those of the operating system."""
+    client_certificate: Path | None = None
+    """PEM chain shown to a peer that wants one."""
+    client_key: Path | None = None
+    proxy: str = ""
+    """HTTP proxy on the way; "" = none."""
+
+
+DIRECT = Connection()
+
+
+class Access(Protocol):
+    """What opens a platform in front of the peer: headers that are fetched, kept and expire."""
+
+    @abstractmethod
+    async def headers(self) -> Mapping[str, str] | Broken:
+        """Headers that are good now; Broken if they cannot be had. Many callers share one request for new ones."""
+
+    @abstractmethod
+    def refused(self, headers: Mapping[str, str]) -> None:
+        """The peer answered 401 to these: the next `headers` are new ones, unless others came since."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close what the headers are fetched with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,15 +202,18 @@ class Call:
 class HttpClient:
     """Connections to one peer. Packets go out on connections of their own, so no idle one can die under them."""
 
-    def __init__(self, *, tls_ca_file: Path | None, concurrency: int, retry: Backoff) -> None:
-        """Trust `tls_ca_file` alone, or the system's CAs; hold up to `concurrency` connections for packets and calls.
+    def __init__(
+        self, *, connection: Connection, concurrency: int, retry: Backoff, access: Access | None = None
+    ) -> None:
+        """Hold up to `concurrency` connections for packets, and as many for all else.
 
-        Raises OSError or ssl.SSLError if the CA file cannot be read.
+        Raises OSError or ssl.SSLError if a file of the connection cannot be used.
         """
         self._retry = retry
-        context = ssl.create_default_context(cafile=str(tls_ca_file) if tls_ca_file else None)
-        self._calls = _client(context, httpx.Limits(max_connections=concurrency))
-        self._packets = _client(context, httpx.Limits(max_connections=concurrency, max_keepalive_connections=0))
+        self._access = access
+        proxy, tls = connection.proxy, tls_context(connection)
+        self._calls = _client(proxy, tls, httpx.Limits(max_connections=concurrency))
+        self._packets = _client(proxy, tls, httpx.Limits(max_connections=concurrency, max_keepalive_connections=0))
 
     async def exchange(self, call: Call, read: Callable[[httpx.Response], Awaitable[_Answer]]) -> _Answer | Broken:
         """Send `call` and let `read` consume the answer; repeats within `retry` as `call.repeat` allows.
@@ -175,14 +237,35 @@ class HttpClient:
             return Broken(reason=f"no answer within {call.timeouts.total:g} s", processed=processed)
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections, the access's too."""
         await self._calls.aclose()
         await self._packets.aclose()
+        if self._access is not None:
+            await self._access.aclose()
 
     async def _attempt(self, call: Call, read: Callable[[httpx.Response], Awaitable[_Answer]]) -> _Answer | Broken:
+        """Once; where the peer refuses the access's headers, once more with new ones: it has processed nothing."""
+        if self._access is None:
+            return await self._try(call, {}, read)
+        headers = await self._access.headers()
+        if isinstance(headers, Broken):
+            return replace(headers, processed=False)
+        result = await self._try(call, headers, partial(_read_unless_unauthorized, call, read))
+        if not isinstance(result, _Unauthorized):
+            return result
+        self._access.refused(headers)
+        headers = await self._access.headers()
+        if isinstance(headers, Broken):
+            return replace(headers, processed=False)
+        result = await self._try(call, headers, partial(_read_unless_unauthorized, call, read))
+        return result.broken if isinstance(result, _Unauthorized) else result
+
+    async def _try(
+        self, call: Call, headers: Mapping[str, str], read: Callable[[httpx.Response], Awaitable[_Answer]]
+    ) -> _Answer | Broken:
         answered = False
         client = self._packets if isinstance(call.body, PacketBody) else self._calls
-        request = _request(client, call)
+        request = _request(client, call, headers)
         try:
             response = await client.send(request, stream=True)
             answered = True
@@ -195,18 +278,59 @@ class HttpClient:
                 reason=_in_words(error),
                 processed=_may_be_processed(call, error),
                 answered=answered,
+                refused=_distrusted(error),
             )
+        finally:
+            if isinstance(call.body, PacketBody):
+                await call.body.aclose()
 
     def _wait(self, state: RetryCallState) -> float:
         draw = random.random()  # noqa: S311 - spreads load, guards nothing
         return self._retry.delay(state.attempt_number, draw).total_seconds()
 
 
-def _client(context: ssl.SSLContext, limits: httpx.Limits) -> httpx.AsyncClient:
-    """No proxies, redirects or cookies; answers are asked for uncompressed and read raw, so nothing is inflated."""
+@dataclass(frozen=True, slots=True)
+class _Unauthorized:
+    """The peer answered 401."""
+
+    broken: Broken
+    """The same as a result."""
+
+
+async def _read_unless_unauthorized(
+    call: Call, read: Callable[[httpx.Response], Awaitable[_Answer]], response: httpx.Response
+) -> _Answer | _Unauthorized:
+    """The answer; a 401 means that nothing was done, whatever becomes of the rest of it."""
+    if response.status_code != HTTPStatus.UNAUTHORIZED:
+        return await read(response)
+    if isinstance(call.body, PacketBody):
+        call.body.thrown_away()
+    said = bytearray()
+    with suppress(httpx.RequestError, TimeoutError):
+        async with asyncio.timeout(_LAST_WORDS):
+            async for chunk in response.aiter_raw(CHUNK):
+                said += chunk
+                if len(said) >= CHUNK:
+                    break
+    words = fault_words(bytes(said), response.headers.get("Content-Type", ""))
+    reason = f"HTTP 401, a new token is refused too: {words}" if words else "HTTP 401, a new token is refused too"
+    return _Unauthorized(Broken(reason=reason, processed=False, answered=True, refused=True))
+
+
+def tls_context(connection: Connection) -> ssl.SSLContext:
+    """How the peer is verified, and what it is shown. Raises OSError or ssl.SSLError if a file cannot be used."""
+    context = ssl.create_default_context(cafile=str(connection.tls_ca_file) if connection.tls_ca_file else None)
+    if connection.client_certificate is not None:
+        context.load_cert_chain(str(connection.client_certificate), str(connection.client_key))
+    return context
+
+
+def _client(proxy: str, tls: ssl.SSLContext, limits: httpx.Limits) -> httpx.AsyncClient:
+    """No proxy but the one named, no redirects or cookies; answers are asked for uncompressed and read raw."""
     return httpx.AsyncClient(
-        verify=context,
+        verify=tls,
         limits=limits,
+        proxy=proxy or None,
         trust_env=False,
         follow_redirects=False,
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
@@ -214,10 +338,10 @@ def _client(context: ssl.SSLContext, limits: httpx.Limits) -> httpx.AsyncClient:
     )
 
 
-def _request(client: httpx.AsyncClient, call: Call) -> httpx.Request:
+def _request(client: httpx.AsyncClient, call: Call, access: Mapping[str, str]) -> httpx.Request:
     timeouts = call.timeouts
     timeout = httpx.Timeout(connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.total)
-    headers = dict(call.headers())
+    headers = {**call.headers(), **access}
     if not isinstance(call.body, PacketBody):
         return client.build_request(call.method, call.url, headers=headers, content=call.body, timeout=timeout)
     headers["Content-Length"] = str(call.body.length + len(call.body.trailer))
@@ -237,8 +361,17 @@ def _in_words(error: httpx.RequestError) -> str:
     return f"{words} ({str(error) or type(error).__name__})"
 
 
+def _distrusted(error: BaseException | None) -> bool:
+    """True if the peer's certificate did not pass, which asking again does not change."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _repeatable(call: Call, broken: Broken) -> bool:
-    if isinstance(call.body, PacketBody) and call.body.touched:
+    if broken.refused or (isinstance(call.body, PacketBody) and call.body.touched):
         return False
     match call.repeat:
         case Repeat.UNPROCESSED:
@@ -250,7 +383,7 @@ def _repeatable(call: Call, broken: Broken) -> bool:
 
 
 def _may_be_processed(call: Call, error: httpx.RequestError) -> bool:
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
         return False
     return not isinstance(call.body, PacketBody) or call.body.whole
 

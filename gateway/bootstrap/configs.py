@@ -5,16 +5,19 @@ from datetime import timedelta
 from typing import Any
 
 from gateway import xmlsafe
-from gateway.adapters.http import Timeouts
+from gateway.adapters.access import Partner, Platform
+from gateway.adapters.http import Connection, Timeouts
 from gateway.adapters.vxp.config import FetchBy, HashForm, SentList, VxpAccount
 from gateway.blobs.s3 import Bucket
 from gateway.domain import rules
 from gateway.domain.admission import Terms
 from gateway.domain.backoff import Backoff
 from gateway.domain.circuit import CircuitRules
-from gateway.domain.dialect import DIALECTS, Dialect, StatusContainer, TypePractice
+from gateway.domain.dialect import DIALECTS, NATIONAL, Dialect, StatusContainer, TypePractice
 from gateway.domain.ids import AccountName, OrganId, VendorId
 from gateway.domain.mandate import VendorSystem
+from gateway.domain.packet import Misfit
+from gateway.domain.routing import LOCAL, Route, RouteTable
 from gateway.domain.signing import AlteredRule, SignaturePolicy, SubmitRule
 from gateway.flows.config import (
     AccountPolicy,
@@ -29,13 +32,16 @@ from gateway.flows.retention import RetentionPolicy
 from gateway.ports import Kept
 from gateway.rpc.config import RpcConfig, TlsFiles
 from gateway.settings import (
+    AccessHeaderSettings,
     AxisSettings,
     BlobSettings,
     LimitSettings,
+    PlatformSettings,
     RetentionSettings,
     ServerSettings,
     Settings,
-    access_secret_of,
+    SoapSettings,
+    VxpSettings,
     secret_of,
 )
 
@@ -54,7 +60,7 @@ def bucket(blobs: BlobSettings) -> Bucket:
         endpoint=blobs.endpoint,
         region=blobs.region,
         access_key_id=blobs.access_key_id,
-        secret=access_secret_of(blobs),
+        secret=secret_of("blobs.secret_access_key", blobs.secret_access_key, blobs.secret_access_key_file),
         ca_pem=blobs.ca_file.read_bytes() if blobs.ca_file else None,
     )
 
@@ -96,24 +102,62 @@ def vendor_systems(settings: Settings) -> tuple[VendorSystem, ...]:
     )
 
 
-def vxp_account(name: str, axis: AxisSettings, limits: LimitSettings) -> VxpAccount:
+def vxp_account(name: str, axis: VxpSettings) -> VxpAccount:
     """One account on the national axis."""
     return VxpAccount(
         name=AccountName(name),
         endpoint=axis.endpoint,
         system_id=axis.system_id,
-        secret=secret_of(axis),
-        timeouts=Timeouts(
-            connect=axis.connect_seconds,
-            read=axis.read_seconds,
-            write=axis.read_seconds,
-            total=axis.total_seconds,
-        ),
+        secret=secret_of(f"axis.{name}.secret", axis.secret, axis.secret_file),
+        timeouts=timeouts(axis),
         hash_form=HashForm(axis.hash_form),
         sent_list=SentList(axis.sent_list),
         fetch=FetchBy(axis.fetch),
+        connection=connection(axis),
+    )
+
+
+def connection(axis: AxisSettings) -> Connection:
+    """How the account's peer is reached."""
+    return Connection(
         tls_ca_file=axis.ca_file,
-        max_packet_bytes=_packet_limit(axis, limits),
+        client_certificate=axis.client_certificate,
+        client_key=axis.client_key,
+        proxy=axis.proxy,
+    )
+
+
+def platform(name: str, axis: AxisSettings, given: PlatformSettings) -> Platform:
+    """The LGSP platform in front of the account's peer, reached in the same way as the peer."""
+    key = f"axis.{name}.platform"
+    partner = given.access_header
+    return Platform(
+        token_url=given.token_url,
+        consumer_key=given.consumer_key,
+        consumer_secret=secret_of(f"{key}.consumer_secret", given.consumer_secret, given.consumer_secret_file),
+        scope=given.scope,
+        margin=timedelta(seconds=given.margin_seconds),
+        life=timedelta(minutes=given.token_minutes),
+        partner=_partner(f"{key}.access_header", partner) if partner else None,
+        connection=connection(axis),
+        timeouts=timeouts(axis),
+    )
+
+
+def _partner(key: str, given: AccessHeaderSettings) -> Partner:
+    return Partner(
+        access_key=given.access_key,
+        secret_key=secret_of(f"{key}.secret_key", given.secret_key, given.secret_key_file),
+        app_name=given.app_name,
+        partner_code=given.partner_code,
+        partner_code_cus=given.partner_code_cus,
+    )
+
+
+def timeouts(axis: AxisSettings) -> Timeouts:
+    """How long calls to the account's peer may take."""
+    return Timeouts(
+        connect=axis.connect_seconds, read=axis.read_seconds, write=axis.read_seconds, total=axis.total_seconds
     )
 
 
@@ -129,10 +173,48 @@ def account_policy(name: str, axis: AxisSettings, limits: LimitSettings) -> Acco
         settling_time=timedelta(seconds=axis.settling_seconds),
         dialect=dialect(axis),
         on_unknown=OnUnknown(axis.on_unknown),
+        one_packet=isinstance(axis, SoapSettings),
         max_in_flight=axis.max_in_flight or None,
         divided_codes=frozenset(axis.refused_recipient_codes if axis.refused_recipient == "divide" else ()),
         circuit=CircuitRules(failures=axis.circuit_failures, pause=timedelta(seconds=axis.circuit_pause_seconds)),
     )
+
+
+def local_policy(settings: Settings) -> AccountPolicy:
+    """The route between agencies served here, as the flows see it.
+
+    A repetition is harmless there, so nothing is waited for, held or asked. Packets bear the first account's hop: the
+    gateway is one station, whichever way a document takes.
+    """
+    roots = [OrganId(code) for axis in settings.axis.values() for code in axis.agencies]
+    return AccountPolicy(
+        name=LOCAL,
+        local_roots=frozenset(roots),
+        hop=roots[0],
+        packet_limit=settings.limits.packet_bytes,
+        recipients_per_message=settings.limits.recipients,
+        settling_time=timedelta(0),
+        dialect=NATIONAL,
+        on_unknown=OnUnknown.RESEND,
+        divided_codes=frozenset({Misfit.NO_LOCAL_RECIPIENT}),
+    )
+
+
+def route_table(settings: Settings) -> RouteTable:
+    """The routes; without any all goes by the first account."""
+    given = tuple(
+        Route(
+            roots=tuple(OrganId(code) for code in route.agencies),
+            accounts=tuple(AccountName(name) for name in route.via),
+        )
+        for route in settings.routes
+    )
+    return RouteTable(routes=given or (Route(roots=(), accounts=(AccountName(next(iter(settings.axis))),)),))
+
+
+def directory_accounts(settings: Settings) -> tuple[AccountName, ...]:
+    """The accounts whose directories are taken, the first wins."""
+    return tuple(AccountName(name) for name in settings.delivery.directory_accounts or list(settings.axis)[:1])
 
 
 def dialect(axis: AxisSettings) -> Dialect:
@@ -170,9 +252,8 @@ def outbound_policy(settings: Settings) -> OutboundPolicy:
     )
 
 
-def inbound_policy(settings: Settings) -> InboundPolicy:
-    """How waiting items are taken in."""
-    axis = next(iter(settings.axis.values()))
+def inbound_policy(axis: AxisSettings) -> InboundPolicy:
+    """How an account's waiting items are taken in."""
     return InboundPolicy(
         poll_interval=timedelta(seconds=axis.poll_seconds),
         concurrency=_ITEMS_AT_ONCE,
@@ -180,9 +261,8 @@ def inbound_policy(settings: Settings) -> InboundPolicy:
     )
 
 
-def reconcile_policy(settings: Settings) -> ReconcilePolicy:
-    """How the axis's lists are compared with what is recorded here."""
-    axis = next(iter(settings.axis.values()))
+def reconcile_policy(axis: AxisSettings) -> ReconcilePolicy:
+    """How an account's lists are compared with what is recorded here."""
     return ReconcilePolicy(
         interval=timedelta(minutes=axis.reconcile_minutes) if axis.reconcile_minutes else None,
         window=timedelta(days=axis.reconcile_days),

@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,18 +14,20 @@ from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, start_http_server
 
-from gateway.adapters.vxp.axis import VxpAxis
 from gateway.blobs.content import LocalBlobs, ObjectBlobs
 from gateway.blobs.disks import free_bytes
 from gateway.blobs.s3 import S3Blobs
 from gateway.bootstrap import configs
+from gateway.bootstrap.accounts import Account, local_route, open_accounts
+from gateway.bootstrap.axes import bind
 from gateway.domain.errors import ErrorCode, GatewayError
+from gateway.domain.ids import AccountName
 from gateway.domain.mandate import VendorSystem
 from gateway.flows.admission import StorageAdmission
-from gateway.flows.config import AccountPolicy
+from gateway.flows.routing import SubmissionAccount
 from gateway.flows.wakeups import LocalWakeups
 from gateway.observability.metrics import Metrics
-from gateway.ports import Clock, SignatureCheck, Translator
+from gateway.ports import Clock, SignatureCheck
 from gateway.security.check import PdfSignatureCheck
 from gateway.security.policy import SignatureRules
 from gateway.security.pool import JudgePool
@@ -33,7 +35,6 @@ from gateway.security.trust import load_anchors
 from gateway.settings import Settings, SettingsError, SignatureSettings, database_of
 from gateway.store.clock import database_clock
 from gateway.store.store import Store, open_store
-from gateway.translate.edxml.translator import EdxmlTranslator
 
 EMBEDDED = "embedded"
 _AGAIN = timedelta(seconds=1)
@@ -62,9 +63,10 @@ class Parts:
     admission: StorageAdmission
     store: Store
     signatures: SignatureCheck
-    translator: Translator
-    axis: VxpAxis
-    account: AccountPolicy
+    accounts: Mapping[AccountName, Account]
+    """At least one; the first has the first word where one has to have it."""
+    local: SubmissionAccount
+    """The route between agencies served here."""
     vendors: tuple[VendorSystem, ...]
 
 
@@ -91,16 +93,12 @@ async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:
     owner = _owner(database)
     if isinstance(database, Path):
         await store.outbox.abandon(owner, at=clock.now())
-    name, axis_settings = next(iter(settings.axis.items()))
     blobs = open_blobs(settings, clock=clock)
     await blobs.sweep_temporary()
     admission = await _admission(settings, database, store, metrics)
-    axis = VxpAxis(
-        account=configs.vxp_account(name, axis_settings, settings.limits),
-        clock=clock,
-        metrics=metrics,
-    )
-    stack.push_async_callback(axis.aclose)
+    accounts = open_accounts(settings, blobs=blobs, clock=clock, metrics=metrics, stack=stack)
+    for account in accounts.values():
+        await bind(account.axis)
     return Parts(
         owner=owner,
         clock=clock,
@@ -110,13 +108,8 @@ async def open_parts(settings: Settings, stack: AsyncExitStack) -> Parts:
         admission=admission,
         store=store,
         signatures=await _signatures(settings.signatures, blobs, metrics, stack),
-        translator=EdxmlTranslator(
-            blobs=blobs,
-            limits=configs.packet_limits(settings.limits),
-            dialect=configs.dialect(axis_settings),
-        ),
-        axis=axis,
-        account=configs.account_policy(name, axis_settings, settings.limits),
+        accounts=accounts,
+        local=local_route(settings, blobs=blobs),
         vendors=configs.vendor_systems(settings),
     )
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import structlog
 
-from gateway.bootstrap import loops
+from gateway.bootstrap import doorway, loops
 from gateway.bootstrap.checks import problems
 from gateway.bootstrap.loops import Loop
 from gateway.bootstrap.parts import Parts, SystemClock, hold_data, open_parts
@@ -18,7 +18,6 @@ from gateway.bootstrap.roles import Role, role_problems
 from gateway.domain.errors import GatewayError
 from gateway.observability import logging
 from gateway.rpc.health import HealthServer
-from gateway.rpc.server import RpcServer
 from gateway.settings import Settings, SettingsError
 
 _log = structlog.get_logger()
@@ -117,10 +116,13 @@ class Gateway:
         rpc = loops.rpc_server(settings, parts) if self._role.serves else None
         if rpc is not None:
             stack.push_async_callback(rpc.stop, timedelta(seconds=settings.server.drain_seconds))
-        self._spawn(_open_doors(rpc, health, parts, loaded), stack, None)
+        door = doorway.door_server(settings, parts) if self._role.serves else None
+        if door is not None:
+            stack.push_async_callback(door.stop, timedelta(seconds=settings.server.drain_seconds))
+        self._spawn(_open_doors([each.start for each in (rpc, door) if each], health, parts, loaded), stack, None)
         stack.push_async_callback(health.set_ready, ready=False)
         stack.callback(_stop_all, running)
-        _log.info("gateway.started", account=parts.account.name, role=self._role)
+        _log.info("gateway.started", accounts=sorted(parts.accounts), role=self._role)
 
     def _spawn(self, work: Coroutine[Any, Any, None], stack: AsyncExitStack, loop: Loop | None) -> None:
         task = asyncio.create_task(work)
@@ -144,7 +146,10 @@ def _stop_all(running: Sequence[Loop]) -> None:
 
 
 async def _open_doors(
-    rpc: RpcServer | None, health: HealthServer, parts: Parts, loaded: Callable[[], Awaitable[bool]]
+    starts: Sequence[Callable[[], Awaitable[int]]],
+    health: HealthServer,
+    parts: Parts,
+    loaded: Callable[[], Awaitable[bool]],
 ) -> None:
     """Let vendor systems in once a directory with its mandates is loaded, then tell readiness for ever.
 
@@ -156,8 +161,8 @@ async def _open_doors(
             if await loaded():
                 break
         await asyncio.sleep(_FIRST_LOOK.total_seconds())
-    if rpc is not None:
-        await rpc.start()
+    for start in starts:
+        await start()
     while True:
         try:
             await parts.store.events.head()

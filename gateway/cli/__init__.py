@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import backup, demonstration, inbox, keeping, outbox, packets, service, signatures
+from gateway.cli import backup, demonstration, inbox, keeping, outbox, packets, probing, service, signatures
 
 USAGE = 64
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(service.serve)
 app.command("check-config")(service.check_config)
+app.command()(probing.probe)
 app.command()(service.sandbox)
 app.command()(demonstration.demo)
 app.command()(backup.backup)

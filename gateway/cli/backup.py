@@ -143,7 +143,10 @@ def _seconds(began: float) -> dict[str, float]:
 
 def _ask_first(settings: "Settings", hours: int) -> timedelta:
     """An axis that lists nothing by sender cannot be asked: every new document would be held."""
-    listed = all(axis.sent_list == "by_sender" for axis in settings.axis.values())
+    listed = all(
+        axis.on_unknown != "hold" or (axis.kind == "vxp" and axis.sent_list == "by_sender")
+        for axis in settings.axis.values()
+    )
     if hours and not listed:
         sys.stderr.write("the axis keeps no list by sender: new documents are sent without asking\n")
     return timedelta(hours=hours if listed else 0)

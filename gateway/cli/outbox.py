@@ -72,7 +72,20 @@ def list_(
     if as_json:
         print_lines(found)
         return
-    heads = ("message", "state", "document", "from", "to", "priority", "tries", "accepted", "due", "deadline", "reason")
+    heads = (
+        "message",
+        "state",
+        "account",
+        "document",
+        "from",
+        "to",
+        "priority",
+        "tries",
+        "accepted",
+        "due",
+        "deadline",
+        "reason",
+    )
     print_table(heads, [_row(line) for line in found])
     sys.stdout.write(f"{len(found)} messages\n")
 
@@ -220,6 +233,7 @@ def _row(line: MessageLine) -> Sequence[object]:
     return (
         line.id,
         f"{line.state.value}{' (leased)' if line.leased else ''}{' (superseded)' if line.superseded else ''}",
+        line.route,
         line.document_id,
         line.sender,
         ", ".join(line.first_recipients) + more,
@@ -247,6 +261,7 @@ def _show(facts: MessageFacts) -> None:
             ("subject", facts.subject),
             ("from", line.sender),
             ("account", line.route),
+            ("or, if it is down", ", ".join(facts.alternatives)),
             ("accepted", line.created_at),
             ("first submitted", facts.first_submitted_at),
             ("due", line.due_at),

@@ -47,9 +47,10 @@ def serve(
 
 def check_config(file: Annotated[Path, typer.Argument(help="Configuration file (TOML).")]) -> None:
     """Say everything that is wrong with a configuration; start nothing."""
-    from gateway.bootstrap import problems  # noqa: PLC0415 - see the package's docstring
+    from gateway.bootstrap import peer_problems, problems  # noqa: PLC0415 - see the package's docstring
 
-    found = problems(load(file), now=datetime.now(tz=UTC))
+    settings, now = load(file), datetime.now(tz=UTC)
+    found = problems(settings, now=now) + peer_problems(settings, now=now)
     if found:
         sys.stderr.write("".join(f"{line}\n" for line in found))
         raise typer.Exit(REFUSED)
@@ -58,6 +59,9 @@ def check_config(file: Annotated[Path, typer.Argument(help="Configuration file (
 
 def sandbox(
     listen: Annotated[str, typer.Option(help="HOST:PORT of the VXP REST face; port 0 = any.")] = "127.0.0.1:8280",
+    soap: Annotated[str, typer.Option(help="HOST:PORT of the eDoc SOAP face; none = no such face.")] = "",
+    langson: Annotated[str, typer.Option(help="HOST:PORT of the Lang Son REST face; none = no such face.")] = "",
+    quangnam: Annotated[str, typer.Option(help="HOST:PORT of the Quang Nam REST face; none = no such face.")] = "",
     system: Annotated[list[str] | None, typer.Option(help="ID=SECRET, repeatable; none = a seeded pair.")] = None,
     data: Annotated[Path | None, typer.Option(help="Directory to keep; none = forgotten at the end.")] = None,
     fault: Annotated[list[str] | None, typer.Option(help="NAME or NAME:COUNT, repeatable.")] = None,
@@ -74,6 +78,9 @@ def sandbox(
     try:
         options = axis.read_options(
             listen=listen,
+            soap=soap,
+            langson=langson,
+            quangnam=quangnam,
             control_port=control,
             systems=system or (),
             data=data,
@@ -87,7 +94,8 @@ def sandbox(
         raise typer.Exit(_USAGE) from error
 
     def say(running: axis.Running) -> None:
-        sys.stdout.write(json.dumps({"axis": running.axis.url, "control": running.control.url}) + "\n")
+        faces = {name: getattr(running, name) for name in ("axis", "control", "soap", "langson", "quangnam")}
+        sys.stdout.write(json.dumps({name: face.url for name, face in faces.items() if face}) + "\n")
         sys.stdout.flush()
 
     try:

@@ -9,6 +9,7 @@ import typer
 from gateway.cli.printing import as_json as finding_json
 from gateway.cli.printing import as_line, print_json, refuse, run
 from gateway.domain.packet import PacketDefect, PacketKind
+from gateway.domain.routing import LOCAL
 from gateway.translate.edxml.workbench import extracting
 from gateway.xmlsafe import Limits
 
@@ -54,7 +55,7 @@ def original(settings: "Settings", account: str, axis_doc_id: str, output: Path,
     from gateway.domain.errors import GatewayError  # noqa: PLC0415 - see the package's docstring
     from gateway.observability import logging  # noqa: PLC0415 - see the package's docstring
 
-    if account not in settings.axis:
+    if account not in settings.axis and account != LOCAL:
         raise typer.BadParameter(f"the configuration has no [axis.{account}]")
 
     logging.configure(settings.log.level)

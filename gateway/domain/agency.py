@@ -56,6 +56,19 @@ class DirectoryRow:
     aliases: tuple[OrganId, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgencyEntry:
+    """A unit as an agency above it registers it with an axis (axis.md 3, registerAgency)."""
+
+    code: OrganId
+    parent_code: OrganId
+    """Code of the unit above; empty for a level-1 unit."""
+    name: str
+    email: str = ""
+    mobile: str = ""
+    fax: str = ""
+
+
 def form_of(code: str) -> CodeForm:
     """The shape of a code."""
     if _OLD.match(code):

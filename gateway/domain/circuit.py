@@ -72,6 +72,8 @@ class Circuit:
     """None = closed."""
     probing: bool = False
     """A probe is under way."""
+    down_since: datetime | None = None
+    """When it opened first of all, however often it was probed since; None = closed."""
 
     def phase(self, at: datetime) -> Phase:
         """How the peer is treated at an instant."""
@@ -119,7 +121,8 @@ class Circuit:
         if phase is Phase.OPEN or (phase is Phase.CLOSED and failures < rules.failures):
             return replace(self, failures=failures)
         pause = rules.pause * (1 - _SPREAD * draw)
-        return replace(self, failures=failures, opened_at=at, open_until=at + pause)
+        since = self.down_since or at
+        return replace(self, failures=failures, opened_at=at, open_until=at + pause, down_since=since)
 
 
 def sign_of(result: Outcome | Finding) -> Sign:

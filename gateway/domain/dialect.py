@@ -3,7 +3,7 @@
 The reader takes every form of every peer; what a dialect says about reading concerns meanings alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -78,3 +78,9 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     },
 )
 """The presets, by the word of the setting."""
+
+
+def strictest(dialects: Iterable[Dialect]) -> Dialect:
+    """The limits that each of several peers keeps; its other habits are nobody's."""
+    several = tuple(dialects)
+    return Dialect(lengths={name: min(dialect.limit(name) for dialect in several) for name in LENGTHS})

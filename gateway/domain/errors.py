@@ -22,6 +22,7 @@ class ErrorCode(StrEnum):
     AGENCY_NOT_PERMITTED = "AGENCY_NOT_PERMITTED"
     AGENCY_UNKNOWN = "AGENCY_UNKNOWN"
     RECIPIENT_UNKNOWN = "RECIPIENT_UNKNOWN"
+    NO_ROUTE = "NO_ROUTE"
     DOCUMENT_UNKNOWN = "DOCUMENT_UNKNOWN"
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
     DOCUMENT_ID_REUSED = "DOCUMENT_ID_REUSED"
@@ -99,6 +100,10 @@ SENTENCES: Mapping[ErrorCode, Sentence] = MappingProxyType(
         ErrorCode.RECIPIENT_UNKNOWN: Sentence(
             en="recipient {recipient} is unknown or closed",
             vi="Nơi nhận {recipient} không tồn tại hoặc đã ngừng hoạt động.",
+        ),
+        ErrorCode.NO_ROUTE: Sentence(
+            en="no route of this gateway leads to recipient {recipient}; ask its operators",
+            vi="Cổng này chưa có tuyến gửi đến nơi nhận {recipient}; hãy liên hệ đơn vị vận hành.",
         ),
         ErrorCode.DOCUMENT_UNKNOWN: Sentence(
             en="no such document: {name}",

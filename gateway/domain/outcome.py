@@ -24,6 +24,13 @@ class Rejected:
     """The peer's own code, e.g. "18"."""
     reason: str
     """The peer's words, cut to REASON_LIMIT."""
+    known_as: AxisDocId | None = None
+    """Not None: refused because the peer has this very document already, under this id. After an earlier attempt, that
+    attempt took it."""
+
+
+NOT_OFFERED = "not-offered"
+"""Code of Rejected for what a dialect has no operation for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,9 @@ from gateway.domain.document import Document
 from gateway.domain.ids import AccountName, AxisDocId, Digest, ObjectKey, OrganId
 from gateway.domain.status import StatusReport
 
+_ZIP_RECORDS = 30 + 46 + 22
+"""Bytes of the three records of a ZIP with one entry, without the entry's name, which stands in it twice."""
+
 
 class PacketKind(StrEnum):
     """What the transport calls messagetype; the value is the word on the wire."""
@@ -43,6 +46,17 @@ class EncodedPart:
     stored: StoredObject
     zip_entry: str | None
     """Entry name inside the ZIP; None = the raw file."""
+
+    @property
+    def decoded_length(self) -> int:
+        """Bytes of the file, or of the ZIP around it."""
+        around = 0 if self.zip_entry is None else _ZIP_RECORDS + 2 * len(self.zip_entry)
+        return around + self.stored.size
+
+    @property
+    def length(self) -> int:
+        """Bytes in the packet."""
+        return 4 * -(-self.decoded_length // 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,11 @@ class Breaker:
         self._gauge = metrics.circuit.labels(account.name)
         self._gauge.set(_SHOWN[Phase.CLOSED])
 
+    @property
+    def circuit(self) -> Circuit:
+        """Where it stands."""
+        return self._circuit
+
     def places(self, free: int) -> int:
         """How many of `free` attempts may begin now."""
         now = self._clock.now()

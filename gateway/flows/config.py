@@ -17,6 +17,8 @@ class OnUnknown(StrEnum):
 
     HOLD = "hold"
     """An operator decides; nothing can be doubled."""
+    RESEND_NEW = "resend_new"
+    """A new document is sent again, since the peer refuses one it has; what follows another is held."""
     RESEND = "resend"
     """Send again; a document may arrive twice."""
 
@@ -49,6 +51,8 @@ class AccountPolicy:
     """How the peer wants its packets; here for its limits."""
     on_unknown: OnUnknown
     """Status packets are resent whatever this says: repeating one is harmless."""
+    one_packet: bool = False
+    """The peer takes one packet of a document, and refuses others as known."""
     max_in_flight: int | None = None
     """Packets under way at a time, all replicas together; None = no limit."""
     divided_codes: frozenset[str] = frozenset()

@@ -1,11 +1,14 @@
-"""Brings the store's directory to what the axis lists, and computes from it who may speak for whom."""
+"""Brings the store's directory to what the axes list, and computes from it who may speak for whom."""
 
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 import structlog
 
+from gateway.domain.directorymerge import Listing, merge
+from gateway.domain.ids import AccountName
 from gateway.domain.mandate import VendorSystem, mandates_over
 from gateway.flows.claim import LOOK, Claim
 from gateway.flows.periodic import Periodic
@@ -21,25 +24,32 @@ _NOT_AGAIN = timedelta(minutes=10)
 
 
 class DirectorySync:
-    """Keeps the directory and the mandates current: of several gateways one fetches, and all see what it stored."""
+    """Keeps the directory and the mandates current: of several gateways one fetches, and all see what it stored.
+
+    `axes` give the directory; where two list the same agency, the earlier one's row counts.
+    """
 
     def __init__(
         self,
         *,
-        axis: Axis,
+        axes: Sequence[Axis],
         directory: Directory,
         vendors: Sequence[VendorSystem],
         interval: timedelta,
         claim: Claim,
         clock: Clock,
     ) -> None:
-        self._axis = axis
+        self._axes = axes
         self._directory = directory
         self._vendors = vendors
         self._interval = interval
         self._claim = claim
         self._clock = clock
         self._loaded = False
+        self._heard: dict[AccountName, Listing] = {}
+        """What each axis listed last, for when it gives nothing."""
+        self._applied = 0
+        """Times that the store was brought to what the axes list."""
         self._asked_at: datetime | None = None
         self._due_at: datetime | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -56,7 +66,10 @@ class DirectorySync:
         return self._loaded
 
     async def sync(self) -> bool:
-        """Fetch, apply, compute mandates; False if the axis gave nothing.
+        """Fetch, apply, compute mandates; False if one of the axes gave nothing.
+
+        For one that gives nothing, what it listed before holds. One not heard of yet since the start keeps a directory
+        from being changed: every agency that it alone lists would be closed. An empty one takes what there is.
 
         The mandates follow the settings even then, over the directory the store already has; the first time before the
         axis is asked, since one that hangs must not keep a restarted gateway from serving.
@@ -65,28 +78,44 @@ class DirectorySync:
             return await self._sync()
 
     async def refresh(self) -> bool:
-        """Synchronise since a code is unknown; False if that was tried within ten minutes or the axis gave nothing.
+        """Synchronise since a code is unknown; False if that was tried within ten minutes, or nothing new could be had.
 
         Whoever needs to know fetches, whether or not it keeps the directory: the store applies one listing at a time.
         """
         if self._asked_at is not None and self._clock.now() - self._asked_at < _NOT_AGAIN:
             return False
-        return await self.sync()
+        before = self._applied
+        await self.sync()
+        return self._applied > before
 
     async def _sync(self) -> bool:
         if not self._loaded:
             await self._compute_mandates()
         self._asked_at = self._clock.now()
-        listing = await self._axis.agencies()
-        if not isinstance(listing, DirectoryListing) or not listing.rows:
-            # An empty list is an error page in disguise (axis.md, 4): applied, it would close every agency.
-            reason = "empty list" if isinstance(listing, DirectoryListing) else listing.reason
-            _log.warning("directory.not_fetched", account=self._axis.account, reason=reason)
+        listings = await asyncio.gather(*(self._listing(axis) for axis in self._axes))
+        self._heard |= {listing.account: listing for listing in listings if listing is not None}
+        # Those before the first one unheard of: whose an agency is, an earlier axis decides.
+        known = list(takewhile(bool, [self._heard.get(axis.account) for axis in self._axes]))
+        whole = [listing for listing in known if listing is not None]
+        if not whole or all(listing is None for listing in listings) or (self._loaded and len(whole) < len(listings)):
             return False
-        changes = await self._directory.apply(listing.rows, at=self._clock.now())
-        _log.info("directory.applied", agencies=len(listing.rows), changes=changes)
+        rows = await asyncio.to_thread(merge, whole)
+        changes = await self._directory.apply(rows, at=self._clock.now())
+        self._applied += 1
+        _log.info("directory.applied", agencies=len(rows), changes=changes)
+        if len(self._axes) == 1:
+            self._heard.clear()  # of use beside others alone, and large
         await self._compute_mandates()
-        return True
+        return None not in listings
+
+    async def _listing(self, axis: Axis) -> Listing | None:
+        listing = await axis.agencies()
+        if isinstance(listing, DirectoryListing) and listing.rows:
+            return Listing(account=axis.account, rows=listing.rows)
+        # An empty list is an error page in disguise (axis.md, 4): applied, it would close every agency.
+        reason = "empty list" if isinstance(listing, DirectoryListing) else listing.reason
+        _log.warning("directory.not_fetched", account=axis.account, reason=reason)
+        return None
 
     async def run(self) -> None:
         """Synchronise now and at the interval until `stop`, sooner after a failure; without the claim, look for it."""
@@ -106,6 +135,7 @@ class DirectorySync:
 
     async def _turn(self) -> timedelta:
         if not await self._claim.seize():
+            self._heard.clear()  # who has the claim hears of newer ones
             self._loaded = self._loaded or await self._directory.loaded()
             return min(LOOK, self._interval)
         now = self._clock.now()

@@ -30,3 +30,16 @@ class Fetcher:
             return Received(account=self._axis.account, item=item, raw=fetched.stored)
         _log.warning("item.not_fetched", axis_doc_id=item.axis_doc_id, reason=fetched.reason)
         return fetched
+
+    async def keep(self, item: AxisItem, data: bytes) -> Received | Rejected:
+        """A packet that came with the list, stored like a fetched one; nothing of it is recorded yet.
+
+        Raises what the blobs raise.
+        """
+        if len(data) > self._packet_limit:
+            _log.warning("item.not_fetched", axis_doc_id=item.axis_doc_id, reason="too large")
+            return Rejected(code="", reason=f"the packet has {len(data)} bytes, more than {self._packet_limit}")
+        async with self._blobs.writer(limit=self._packet_limit) as writer:
+            guarded = self._admission.guarded(writer)
+            await guarded.write(data)
+            return Received(account=self._axis.account, item=item, raw=await guarded.finish())

@@ -9,7 +9,7 @@ from gateway.domain import signing
 from gateway.domain.agency import Agency, same_code
 from gateway.domain.digests import content_digest
 from gateway.domain.document import Document
-from gateway.domain.ids import AgencyId
+from gateway.domain.ids import AgencyId, OrganId
 from gateway.domain.lifecycle import ItemState
 from gateway.domain.outcome import Accepted, Rejected
 from gateway.domain.packet import (
@@ -140,6 +140,12 @@ class Intake:
         if isinstance(unpacked, UnpackedDocument):
             await self._split(received, unpacked.spans)
             await self._blobs.discard([stored.key for stored in unpacked.objects])
+
+    async def strangers(self, codes: Sequence[OrganId]) -> tuple[OrganId, ...]:
+        """Codes of those that this account does not receive for."""
+        found = await self._directory.resolve(codes)
+        ours = {agency.id for agency in await self._ours(list(found.values()))}
+        return tuple([code for code in codes if code not in found or found[code].id not in ours])
 
     async def tell(self, item: AxisItem, state: ItemState) -> None:
         """Tell the axis what became of an item, and note that. If it cannot be told now, the next poll does."""
@@ -276,8 +282,11 @@ class Intake:
         addressed = {agency.id: agency for code in printed if (agency := found.get(code)) is not None}
         hinted = {agency.id for code in item.recipients if (agency := found.get(code)) is not None}
         wanted = [agency for agency in addressed.values() if agency.id in hinted] or list(addressed.values())
-        served = await self._directory.served([agency.id for agency in wanted])
-        return tuple([agency for agency in wanted if agency.id in served or await self._is_local(agency.id)])
+        return await self._ours(wanted)
+
+    async def _ours(self, agencies: Sequence[Agency]) -> tuple[Agency, ...]:
+        served = await self._directory.served([agency.id for agency in agencies])
+        return tuple([agency for agency in agencies if agency.id in served or await self._is_local(agency.id)])
 
     async def _is_local(self, agency: AgencyId) -> bool:
         lineage = await self._directory.lineage(agency)

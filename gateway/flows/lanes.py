@@ -15,16 +15,20 @@ from gateway.domain.lifecycle import ItemState
 from gateway.domain.outcome import Rejected, Unavailable
 from gateway.domain.packet import AxisItem, PacketKind, Received
 from gateway.domain.reconciliation import DiscrepancyKind
+from gateway.flows.carried import CarriedPackets
 from gateway.flows.fetching import Fetcher
 from gateway.flows.inbound import Intake
 from gateway.flows.outages import is_outage, log_failure
 from gateway.flows.patience import Patience
-from gateway.ports import Axis, Clock, Discrepancies, InboundItems, ItemRecord, Waiting
+from gateway.ports import Axis, Blobs, Clock, Discrepancies, InboundItems, ItemRecord, Waiting
 
 _log = structlog.get_logger()
 
 BATCH = 200
 """Items looked up in the store together."""
+
+_SAVE_AGAIN = timedelta(milliseconds=500)
+"""Pause before a store that is out of reach is tried again at a stop."""
 
 Step = AxisItem | Received | ItemRecord | tuple[AxisItem, ItemState]
 """How far an item is when work on it begins."""
@@ -38,6 +42,9 @@ class Lane(ABC):
     An item on which our own work breaks in a way nobody foresaw is tried again ever more seldom. After a few tries it
     is a discrepancy for operators. Its packet is kept, and the axis is told nothing: a bug of ours is no refusal, and a
     release that mends it finds the item waiting.
+
+    Packets that came with the list may never come again: they are recorded before anything else is done. While the
+    store cannot take them they stay in memory, and nothing more is asked of the axis.
     """
 
     kind: PacketKind
@@ -53,6 +60,7 @@ class Lane(ABC):
         held: Callable[[], bool],
         first_pause: timedelta,
         concurrency: int,
+        blobs: Blobs,
         clock: Clock,
     ) -> None:
         """`first_pause` is the one after the first break of our own work on an item."""
@@ -62,32 +70,96 @@ class Lane(ABC):
         self._items = items
         self._discrepancies = discrepancies
         self._held = held
+        self._blobs = blobs
         self._clock = clock
         self._patience = Patience(first=first_pause)
         self._outage = False
+        self._carried = CarriedPackets(account=axis.account, fetcher=fetcher, items=items, blobs=blobs, clock=clock)
+        self._asking: asyncio.Future[Waiting | Unavailable] | None = None
+        """The question under way, which outlives a poll that is cut short: its answer may come only once."""
+        self._gives_once = False
+        """Whether the axis was ever seen to give packets with its list."""
         self._slots = asyncio.Semaphore(concurrency)
 
     async def poll(self) -> int:
         """Finish what was begun, then take in what is waiting; the number of new items."""
+        await self.keep_carried()
         self._patience.forget_old(at=self._clock.now())
         self._outage = False
-        limit = BATCH + len(self._patience)
-        await self._resume(await self._items.unfinished(self._axis.account, limit=limit, kind=self.kind))
-        listed = await self._axis.waiting(self.kind)
+        await self._finish_begun()
+        self._asking = asyncio.ensure_future(self._ask())
+        listed = await asyncio.shield(self._asking)
         if not isinstance(listed, Waiting):
             _log.warning("axis.not_polled", account=self._axis.account, kind=self.kind, reason=listed.reason)
             return 0
-        taken = 0
+        kept = await self.keep_carried()
+        if kept:
+            await self._finish_begun()
+        taken = len(kept)
         for start in range(0, len(listed.items), BATCH):
             batch = listed.items[start : start + BATCH]
             states = await self._items.states(self._axis.account, [item.axis_doc_id for item in batch])
-            told = [(item, states[item.axis_doc_id]) for item in batch if item.axis_doc_id in states]
+            told = [(item, states[item.axis_doc_id]) for item in batch if item.axis_doc_id in states.keys() - kept]
             await self._tell_all(told)
             new, held_back = await self._take_in(batch, states)
             taken += new
             if held_back:
                 break
         return taken
+
+    async def keep_carried(self) -> frozenset[AxisDocId]:
+        """Record what came with a list, in its order, whoever has the claim by now; those that were not known before.
+
+        Raises what blobs and store raise; what is left then is recorded by the next call.
+        """
+        kept = frozenset(item.axis_doc_id for item in await self._carried.record(broke=self._set_aside))
+        for id_ in kept:
+            self._patience.forget(id_)
+        return kept
+
+    async def save_carried(self) -> None:
+        """Before the process ends: record what came with a list, and what an answer still under way brings.
+
+        A store that is out of reach is tried again until whoever waits for this gives up.
+        """
+        asking = self._asking
+        try:
+            if asking is not None and self._gives_once:
+                await asyncio.wait({asking})
+            while self._carried:
+                try:
+                    await self.keep_carried()
+                    break
+                except Exception as error:  # noqa: BLE001 - what is not recorded now is lost
+                    log_failure("carried.not_recorded", error, account=self._axis.account, packets=len(self._carried))
+                await asyncio.sleep(_SAVE_AGAIN.total_seconds())
+        finally:
+            if asking is not None:
+                asking.cancel()
+            if self._carried:
+                _log.error("carried.lost", account=self._axis.account, kind=self.kind, packets=len(self._carried))
+
+    async def _set_aside(self, item: AxisDocId, error: Exception) -> bool:
+        await self._broke(item, error)
+        return self._patience.is_over(item)
+
+    async def _ask(self) -> Waiting | Unavailable:
+        listed = await self._axis.waiting(self.kind)
+        if isinstance(listed, Waiting):
+            self._carried.add(listed, listed.items)
+            self._gives_once = self._gives_once or bool(listed.carried)
+        return listed
+
+    async def _finish_begun(self) -> None:
+        """Batch by batch as long as that gets anywhere: one list may have carried thousands."""
+        records, before = await self._unfinished(), None
+        while records and records != before:
+            await self._resume(records)
+            records, before = await self._unfinished(), records
+
+    async def _unfinished(self) -> Sequence[ItemRecord]:
+        limit = BATCH + len(self._patience)
+        return await self._items.unfinished(self._axis.account, limit=limit, kind=self.kind)
 
     @abstractmethod
     async def _resume(self, records: Sequence[ItemRecord]) -> None:

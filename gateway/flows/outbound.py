@@ -3,16 +3,17 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import structlog
 
 from gateway.domain.circuit import sign_of
-from gateway.domain.document import TraceHeader
+from gateway.domain.document import BusinessType, TraceHeader
 from gateway.domain.errors import ErrorCode, GatewayError
-from gateway.domain.ids import AccountName
+from gateway.domain.ids import AccountName, AxisDocId
 from gateway.domain.lifecycle import MessageState
 from gateway.domain.outcome import (
     REASON_LIMIT,
@@ -34,7 +35,7 @@ from gateway.flows.settle import MessageFacts, SettlePolicy, resend, settle, sus
 from gateway.flows.tenure import OF_THIS_ATTEMPT, LeaseEndedError
 from gateway.flows.worker import LEASE_LOST
 from gateway.observability.metrics import Metrics
-from gateway.ports import Axis, Clock, LeasedMessage, OutboxQueue, Settlement, Translator, Wakeups
+from gateway.ports import Axis, Clock, LeasedMessage, OutboxQueue, PacketBytes, Settlement, Translator, Wakeups
 
 _log = structlog.get_logger()
 
@@ -55,6 +56,7 @@ class OutboundAccount:
     """An axis account with its rules."""
 
     axis: Axis
+    translator: Translator
     policy: AccountPolicy
     breaker: Breaker
     """Hears of every call."""
@@ -85,7 +87,6 @@ class Outbound:
         self,
         *,
         outbox: OutboxQueue,
-        translator: Translator,
         accounts: Mapping[AccountName, OutboundAccount],
         policy: OutboundPolicy,
         clock: Clock,
@@ -94,7 +95,6 @@ class Outbound:
         draw: Callable[[], float],
     ) -> None:
         self._outbox = outbox
-        self._translator = translator
         self._accounts = accounts
         self._policy = policy
         self._clock = clock
@@ -160,9 +160,16 @@ class Outbound:
             result = await self._send(message, account, attempt, log)
         if result is None:
             return None
+        if isinstance(result, Rejected) and result.known_as is not None and message.first_submitted_at is not None:
+            result = await self._unless_anothers(message, result, result.known_as)
         if isinstance(result, Rejected | Unavailable) and _is_dividable(result, message, account):
             return _Division(reason=f"{result.code}: {result.reason}")
         return self._settled(message, result)
+
+    async def _unless_anothers(self, message: LeasedMessage, result: Rejected, known_as: AxisDocId) -> Rejected:
+        """The refusal, not known as what another packet is: a peer may tell those of one document apart by nothing."""
+        others = await self._outbox.is_anothers(message, known_as)
+        return replace(result, known_as=None) if others else result
 
     def _settled(self, message: LeasedMessage, result: Outcome | Finding) -> Settlement:
         account = self._accounts.get(message.route)
@@ -189,7 +196,8 @@ class Outbound:
         if not begun:
             return None
         try:
-            outcome = await account.axis.submit(sealed, _while_leased(self._translator.stream(sealed.draft)))
+            stream = partial(account.translator.stream, sealed.draft)
+            outcome = await account.axis.submit(sealed, partial(_while_leased, stream))
         except Exception as error:  # noqa: BLE001 - every end of an attempt is an outcome
             return _broken_off(error, log)
         account.breaker.heard(sign_of(outcome))
@@ -199,10 +207,10 @@ class Outbound:
         self, message: LeasedMessage, account: OutboundAccount, log: structlog.stdlib.BoundLogger
     ) -> Sealed | Rejected | Unavailable:
         try:
-            draft = await self._draft(message, account.policy)
+            draft = await _draft(message, account)
             if isinstance(draft, PacketDefect):
                 return Rejected(code=draft.code, reason=draft.message)
-            sealed = await self._translator.seal(draft)
+            sealed = await account.translator.seal(draft)
         except Exception as error:
             if is_outage(error):
                 return Unavailable(reason="the files of the document cannot be read at the moment")
@@ -213,17 +221,6 @@ class Outbound:
             reason = f"the packet has {sealed.length} bytes, the axis account takes at most {limit}"
             return Rejected(code=ErrorCode.PACKET_TOO_LARGE, reason=reason)
         return sealed
-
-    async def _draft(self, message: LeasedMessage, account: AccountPolicy) -> Draft | PacketDefect:
-        if message.report is not None:
-            return self._translator.draft_status(message.report)
-        assert message.document is not None
-        # The hop carries the time of acceptance, not of this attempt: every attempt sends the same bytes.
-        hop = TraceHeader(organ_id=account.hop, timestamp=edxml_timestamp(message.created_at))
-        wrap = await self._translator.mistakable(message.document, message.objects)
-        return self._translator.draft_document(
-            message.document, message.objects, recipients=message.recipients, hop=hop, wrap=wrap
-        )
 
     async def _ask(
         self, message: LeasedMessage, account: OutboundAccount | None, log: structlog.stdlib.BoundLogger
@@ -342,9 +339,21 @@ def _kind(message: LeasedMessage) -> PacketKind:
 
 def _document_id(message: LeasedMessage) -> str:
     """The document a packet carries or is about, for the log."""
-    if message.document is not None:
-        return message.document.document_id
-    return message.report.response_for.document_id if message.report is not None else ""
+    about = message.document or (message.report.response_for if message.report is not None else None)
+    return about.document_id if about is not None else ""
+
+
+async def _draft(message: LeasedMessage, account: OutboundAccount) -> Draft | PacketDefect:
+    translator = account.translator
+    if message.report is not None:
+        return translator.draft_status(message.report)
+    assert message.document is not None
+    # The hop carries the time of acceptance, not of this attempt: every attempt sends the same bytes.
+    hop = TraceHeader(organ_id=account.policy.hop, timestamp=edxml_timestamp(message.created_at))
+    wrap = await translator.mistakable(message.document, message.objects)
+    return translator.draft_document(
+        message.document, message.objects, recipients=message.recipients, hop=hop, wrap=wrap
+    )
 
 
 def _facts(message: LeasedMessage) -> MessageFacts:
@@ -356,6 +365,7 @@ def _facts(message: LeasedMessage) -> MessageFacts:
         first_submitted_at=message.first_submitted_at,
         deadline_at=message.deadline_at,
         interruptions=message.interruptions,
+        follows=message.document is not None and message.document.business_type != BusinessType.NEW,
     )
 
 
@@ -369,9 +379,9 @@ def _broken_off(error: Exception, log: structlog.stdlib.BoundLogger) -> Outcome:
     return Uncertain(reason="unexpected error in the gateway while sending; see its log")
 
 
-async def _while_leased(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The body, broken off before it ends if the lease has ended meanwhile: its last bytes are the adapter's."""
-    async for chunk in body:
+async def _while_leased(stream: PacketBytes) -> AsyncIterator[bytes]:
+    """The packet, broken off before it ends if the lease has ended meanwhile: its last bytes are the adapter's."""
+    async for chunk in stream():
         yield chunk
     tenure = OF_THIS_ATTEMPT.get()
     if tenure is not None and not tenure.holds():

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -18,6 +19,8 @@ from gateway.ports import Admission, Axis, Blobs, Clock, Discrepancies, InboundI
 
 _AFTER_FAILURE = timedelta(seconds=5)
 """Pause after a poll that broke, if the interval is not shorter."""
+_SAVING = timedelta(seconds=8)
+"""Time that what an axis gives only once has at a stop to be recorded, after the grace of the turn under way."""
 
 
 class Poller:
@@ -55,14 +58,13 @@ class Poller:
             "fetcher": fetcher,
             "items": items,
             "discrepancies": discrepancies,
+            "blobs": blobs,
             "held": lambda: self._claim.held,
             "first_pause": policy.poll_interval,
             "clock": clock,
         }
         documents = DocumentLane(concurrency=policy.concurrency, **lane)
-        statuses = StatusLane(
-            concurrency=policy.status_concurrency, blobs=blobs, documents_quiet=documents.quiet, **lane
-        )
+        statuses = StatusLane(concurrency=policy.status_concurrency, documents_quiet=documents.quiet, **lane)
         self._lanes: tuple[Lane, ...] = (documents, statuses)
         after_failure = min(_AFTER_FAILURE, policy.poll_interval)
         self._periodics = [
@@ -74,6 +76,7 @@ class Poller:
         """Poll at the interval until `stop`, at once again while there is more; without the claim, look for it."""
         async with self._claim.kept():
             await asyncio.gather(*(each.run() for each in self._periodics))
+            await asyncio.gather(*(self._save(each) for each in self._lanes))
 
     def stop(self) -> None:
         """End; every step that is cut short is resumed by the next poll, whoever makes it."""
@@ -88,12 +91,18 @@ class Poller:
         """
         return sum(await asyncio.gather(*(self._poll(each) for each in self._lanes)))
 
+    async def _save(self, lane: Lane) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(lane.save_carried(), _SAVING.total_seconds())
+
     async def _poll(self, lane: Lane) -> int:
+        await lane.keep_carried()
         if not await self._claim.seize() or not await self._admission.has_room():
             return 0
         return await lane.poll()
 
     async def _turn(self, lane: Lane) -> timedelta:
+        await lane.keep_carried()
         if not self._ready() or not await self._claim.seize():
             return min(LOOK, self._policy.poll_interval)
         # An axis may list no more than one answer's worth: what is taken in makes room for the next.

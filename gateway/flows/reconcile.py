@@ -15,6 +15,7 @@ from gateway.domain.outcome import CannotTell, Found, Rejected, Unavailable
 from gateway.domain.packet import AxisItem, PacketKind, Received
 from gateway.domain.reconciliation import DiscrepancyKind, compare_sent, failure_key
 from gateway.domain.sentlist import CLOCK_SKEW, SentEntries, SentEntry
+from gateway.flows.carried import CarriedPackets
 from gateway.flows.claim import Claim
 from gateway.flows.config import ReconcilePolicy
 from gateway.flows.fetching import Fetcher
@@ -24,6 +25,7 @@ from gateway.flows.periodic import Periodic
 from gateway.observability.metrics import Metrics
 from gateway.ports import (
     Axis,
+    Blobs,
     Clock,
     Discrepancies,
     Discrepancy,
@@ -69,6 +71,7 @@ class Reconciler:
         axis: Axis,
         intake: Intake,
         fetcher: Fetcher,
+        blobs: Blobs,
         items: InboundItems,
         outbox: OutboxQueue,
         records: Reconciliation,
@@ -82,6 +85,7 @@ class Reconciler:
         self._axis = axis
         self._intake = intake
         self._fetcher = fetcher
+        self._carried = CarriedPackets(account=axis.account, fetcher=fetcher, items=items, blobs=blobs, clock=clock)
         self._items = items
         self._outbox = outbox
         self._records = records
@@ -145,9 +149,8 @@ class Reconciler:
         listed = await self._axis.sent_list()
         if isinstance(listed, SentEntries):
             await self._hold_against(listed)
-        elif not listed.passing:
+        elif not listed.passing:  # else it does not answer: the next round begins where this one would have
             await self._ask_one_by_one()
-        # Else the axis does not answer: the next round begins where this one would have.
 
     async def _hold_against(self, listed: SentEntries) -> None:
         """Compare with a list read whole."""
@@ -279,6 +282,8 @@ class Reconciler:
         patience.forget_old(at=now)
         states = await self._items.states(account, [item.axis_doc_id for item in listed.items])
         missing = [item for item in listed.items if item.axis_doc_id not in states]
+        kept = await self._keep_carried(missing, listed)
+        missing = [item for item in missing if item.axis_doc_id not in kept]
         open_ = [item for item in missing if not self._is_put_off(item)]
         for item in self._next(kind, open_):
             if not self._claim.held:
@@ -293,6 +298,22 @@ class Reconciler:
         if len(states) == len(left):
             await self._records.set_received_mark(account, kind, now)
         return len(open_) > _FETCHED
+
+    async def _keep_carried(self, missing: Sequence[AxisItem], listed: Waiting) -> set[AxisDocId]:
+        """Record what came with the list, in its order; the poller takes in what is recorded. The ids of those."""
+        kept = set[AxisDocId]()
+        self._carried.add(listed, missing)
+        for item in await self._carried.record(broke=self._report_broken):
+            kept.add(item.axis_doc_id)
+            detail = f"kind={item.kind} state={ItemState.FETCHED}"
+            await self._note_repaired(DiscrepancyKind.RECEIVED_MISSING, item.axis_doc_id, detail, at=self._clock.now())
+        return kept
+
+    async def _report_broken(self, item: AxisDocId, error: Exception) -> bool:
+        _log.error("item.broke", exc_info=error, account=self._axis.account, axis_doc_id=item)
+        found = {item: f"{type(error).__name__}; see the log at item.broke"}
+        await self._note(DiscrepancyKind.RECEIVED_MISSING, found, at=self._clock.now())
+        return True
 
     def _is_put_off(self, item: AxisItem) -> bool:
         """True if it failed so often that it holds nothing back, and is not to be tried yet."""

@@ -1,11 +1,12 @@
 """The decision after each attempt: what became of a message, whether and when it is tried or asked again. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from gateway.domain.backoff import Backoff
 from gateway.domain.deadline import shortened
+from gateway.domain.ids import AxisDocId
 from gateway.domain.lifecycle import MessageState
 from gateway.domain.outcome import (
     REASON_LIMIT,
@@ -35,10 +36,13 @@ class MessageFacts:
     settle_after: datetime | None
     """The axis's word that it has nothing counts only from then on; None = it was never waited for."""
     first_submitted_at: datetime | None = None
+    """Start of the first attempt before this one, by the account that has it now; None = there was none."""
     deadline_at: datetime | None = None
     """When the law wants it sent."""
     interruptions: int = 0
     """Times in a row that the process ended within its attempt."""
+    follows: bool = False
+    """A recall, update or replacement: no peer is known to notice a repeated one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +69,9 @@ def settle(
     """
     match result:
         case Accepted() | Found():
-            return _taken(result)
+            return _taken(result.axis_doc_id, counted=isinstance(result, Accepted))
         case Rejected():
-            return _end(MessageState.FAILED, f"{result.code}: {result.reason}" if result.code else result.reason)
+            return _refused(result, facts)
         case Unavailable():
             return _later(result, facts, policy, now=now, draw=draw)
         case Uncertain():
@@ -98,14 +102,14 @@ def suspect(state: MessageState, facts: MessageFacts) -> Settlement | None:
     return _held(reason, facts)
 
 
-def _taken(result: Accepted | Found) -> Settlement:
-    return Settlement(
-        state=MessageState.SENT,
-        due_at=None,
-        reason="",
-        counted=isinstance(result, Accepted),
-        axis_doc_id=result.axis_doc_id,
-    )
+def _taken(axis_doc_id: AxisDocId, *, counted: bool) -> Settlement:
+    return Settlement(state=MessageState.SENT, due_at=None, reason="", counted=counted, axis_doc_id=axis_doc_id)
+
+
+def _refused(result: Rejected, facts: MessageFacts) -> Settlement:
+    if result.known_as is not None and facts.first_submitted_at is not None:
+        return _taken(result.known_as, counted=True)  # by the attempt before, whose answer was lost
+    return _end(MessageState.FAILED, f"{result.code}: {result.reason}" if result.code else result.reason)
 
 
 def _later(
@@ -147,9 +151,15 @@ def _after_no_word(
     if result.passing and not _too_old(facts, policy, now):
         again = now + _wait(facts.attempts, facts, policy, now=now, draw=draw)
         return _ask(result.reason, again, counted=False, settle_after=settle_after)
-    if policy.on_unknown is OnUnknown.RESEND and not _too_old(facts, policy, now):
-        return resend(result.reason, now=now)
+    if _may_be_repeated(facts, policy) and not _too_old(facts, policy, now):
+        return replace(resend(result.reason, now=now), bound=True)
     return _held(result.reason, facts)
+
+
+def _may_be_repeated(facts: MessageFacts, policy: SettlePolicy) -> bool:
+    if policy.on_unknown is OnUnknown.RESEND_NEW:
+        return not facts.follows
+    return policy.on_unknown is OnUnknown.RESEND
 
 
 def _settle_after(facts: MessageFacts, policy: SettlePolicy, now: datetime) -> datetime:

@@ -17,7 +17,7 @@ from gateway.domain.packet import AxisItem, PacketKind, Received
 from gateway.domain.status import StatusReport
 from gateway.flows.lanes import Lane, count
 from gateway.flows.outages import is_outage, log_failure
-from gateway.ports import Blobs, ItemRecord
+from gateway.ports import ItemRecord
 
 _WINDOW = 32
 """Statuses fetched side by side before the first of them is placed, and told side by side after the last."""
@@ -42,9 +42,8 @@ class StatusLane(Lane):
 
     kind = PacketKind.STATUS
 
-    def __init__(self, *, blobs: Blobs, documents_quiet: asyncio.Event, **lane: Any) -> None:
+    def __init__(self, *, documents_quiet: asyncio.Event, **lane: Any) -> None:
         super().__init__(**lane)
-        self._blobs = blobs
         self._documents_quiet = documents_quiet
 
     async def _resume(self, records: Sequence[ItemRecord]) -> None:

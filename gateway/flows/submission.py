@@ -1,9 +1,8 @@
 """Takes a document over from a vendor system: complete, check, make durable; refuse with everything to be mended."""
 
-import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 
 import structlog
 
@@ -11,13 +10,14 @@ from gateway.domain import rules, signing
 from gateway.domain.agency import Agency
 from gateway.domain.deadline import legal_deadline
 from gateway.domain.digests import request_digest, submission_digest
-from gateway.domain.document import Attachment, Document, Organization, Priority, TraceHeader
+from gateway.domain.document import Attachment, Document, Organization, Priority
 from gateway.domain.errors import ErrorCode, FieldViolation, GatewayError
-from gateway.domain.ids import Digest, DocumentUid
-from gateway.domain.packet import Draft, PacketWarning, StoredObject
-from gateway.domain.vntime import edxml_timestamp, vietnam_date
-from gateway.flows.config import AccountPolicy
+from gateway.domain.ids import AccountName, AgencyId, Digest, DocumentUid
+from gateway.domain.packet import PacketWarning, StoredObject
+from gateway.domain.routing import RouteTable, Share
+from gateway.domain.vntime import vietnam_date
 from gateway.flows.following import follow, owned
+from gateway.flows.routing import Router, SubmissionAccount
 from gateway.observability.metrics import Metrics
 from gateway.ports import (
     Acceptance,
@@ -36,7 +36,6 @@ from gateway.ports import (
     SubmissionResult,
     Submissions,
     Taken,
-    Translator,
     Wakeups,
 )
 
@@ -50,13 +49,14 @@ class _Prepared:
     document: Document
     """As it will be sent."""
     objects: tuple[StoredObject, ...]
+    shares: tuple[Share, ...]
     warnings: tuple[PacketWarning, ...]
     """What should be mended in it."""
     follows: DocumentUid | None
 
 
 class SubmissionFlow(Submissions):
-    """Submissions to one axis account.
+    """Submissions, each to the accounts that its recipients' routes lead through.
 
     Objects that came with a request are discarded whenever the request ends without them; where it is not known whether
     they were registered (the store failed while accepting) they stay for the sweep.
@@ -71,8 +71,9 @@ class SubmissionFlow(Submissions):
         blobs: Blobs,
         admission: Admission,
         signatures: SignatureCheck,
-        translator: Translator,
-        account: AccountPolicy,
+        table: RouteTable,
+        accounts: Mapping[AccountName, SubmissionAccount],
+        local: bool,
         signature_policy: signing.SignaturePolicy,
         limits: rules.Limits,
         is_working_day: Callable[[date], bool],
@@ -80,14 +81,14 @@ class SubmissionFlow(Submissions):
         metrics: Metrics,
         wakeups: Wakeups,
     ) -> None:
+        """`accounts` are all that the table names, and LOCAL where `local`: documents between agencies served here."""
         self._documents = documents
         self._directory = directory
         self._blob_index = blob_index
         self._blobs = blobs
         self._admission = admission
         self._signatures = signatures
-        self._translator = translator
-        self._account = account
+        self._router = Router(table=table, accounts=accounts, local=local, directory=directory)
         self._signature_policy = signature_policy
         self._limits = limits
         self._is_working_day = is_working_day
@@ -99,8 +100,8 @@ class SubmissionFlow(Submissions):
         """Check, complete and accept a document.
 
         Raises GatewayError REQUEST_ID_REUSED; AGENCY_UNKNOWN, AGENCY_NOT_PERMITTED (of the issuing agency);
-        RECIPIENT_UNKNOWN, INVALID_FIELD, ATTACHMENT_UNKNOWN, SIGNATURE_*, PACKET_TOO_LARGE, DOCUMENT_ID_REUSED;
-        DOCUMENT_REMOVED (sent before, no longer kept);
+        RECIPIENT_UNKNOWN, INVALID_FIELD, ATTACHMENT_UNKNOWN, NO_ROUTE, PACKET_TOO_LARGE, SIGNATURE_*;
+        DOCUMENT_ID_REUSED, DOCUMENT_REMOVED (sent before, no longer kept);
         STORAGE_FULL, though not for a repetition of what was accepted.
         """
         digest = request_digest(submission.agency, submission.document)
@@ -135,9 +136,10 @@ class SubmissionFlow(Submissions):
 
     async def _prepare(self, submission: Submission) -> _Prepared:
         now = self._clock.now()
-        document = await self._complete(submission)
+        document, agencies = await self._complete(submission)
+        ways = await self._router.ways(agencies)
         violations, warnings = rules.check(
-            document, today=vietnam_date(now), limits=self._limits, dialect=self._account.dialect
+            document, today=vietnam_date(now), limits=self._limits, dialect=self._router.strictest(ways)
         )
         if violations:
             raise GatewayError(ErrorCode.INVALID_FIELD, violations=violations)
@@ -145,23 +147,25 @@ class SubmissionFlow(Submissions):
         objects = await self._objects(submission, document.attachments)
         sized = [replace(a, size=o.size) for a, o in zip(document.attachments, objects, strict=True)]
         document = replace(document, attachments=tuple(sized))
-        await self._check_size(document, objects, at=now)
+        shares = await self._router.shares(document, objects, ways, at=now)
         verdicts = await self._signatures.check(objects, at=now)
         judged = tuple(replace(a, verdict=verdict) for a, verdict in zip(sized, verdicts, strict=True))
         document = replace(document, attachments=judged)
         objection = signing.objection(self._signature_policy, document)
         if objection is not None:
             raise objection.as_error()
-        return _Prepared(document=document, objects=objects, warnings=warnings, follows=follows)
+        return _Prepared(document=document, objects=objects, shares=shares, warnings=warnings, follows=follows)
 
-    async def _complete(self, submission: Submission) -> Document:
+    async def _complete(self, submission: Submission) -> tuple[Document, Sequence[AgencyId]]:
+        """The document with everything the gateway fills in, and its recipients; none if they are too many."""
         asked = submission.document
         sender = await self._sender(submission.agency, asked.sender)
-        to = asked.to if len(asked.to) > self._limits.recipients else await self._recipients(asked.to)
-        document = replace(asked, sender=sender, to=to, trace=())
+        many = len(asked.to) > self._limits.recipients
+        to, agencies = (asked.to, ()) if many else await self._recipients(asked.to)
+        document = replace(asked, sender=sender, to=to)
         if not document.document_id:
             document = replace(document, document_id=rules.default_document_id(document))
-        return await owned(document, sender, self._directory)
+        return await owned(document, sender, self._directory), agencies
 
     async def _sender(self, acting: Agency, asked: Organization) -> Organization:
         if not asked.organ_id.strip():
@@ -183,16 +187,19 @@ class SubmissionFlow(Submissions):
             raise GatewayError(ErrorCode.AGENCY_NOT_PERMITTED, violations=[violation], agency=asked.organ_id)
         return _printed(asked, found)
 
-    async def _recipients(self, asked: Sequence[Organization]) -> tuple[Organization, ...]:
+    async def _recipients(self, asked: Sequence[Organization]) -> tuple[tuple[Organization, ...], Sequence[AgencyId]]:
+        """The recipients as printed, and which agencies they are; one without a code is refused by the rules."""
         named = [organization.organ_id for organization in asked if organization.organ_id.strip()]
         found = await self._directory.resolve(named)
         printed: list[Organization] = []
+        agencies: list[AgencyId] = []
         unknown: list[str] = []
         bad: list[FieldViolation] = []
         for i, organization in enumerate(asked):
             agency = found.get(organization.organ_id)
             if agency is not None and agency.active:
                 printed.append(_printed(organization, agency))
+                agencies.append(agency.id)
             elif organization.organ_id.strip():
                 unknown.append(organization.organ_id)
                 bad.append(_unknown(f"document.to[{i}].organ_id", organization.organ_id))
@@ -200,7 +207,7 @@ class SubmissionFlow(Submissions):
                 printed.append(organization)
         if bad:
             raise GatewayError(ErrorCode.RECIPIENT_UNKNOWN, violations=bad, recipient=unknown[0])
-        return tuple(printed)
+        return tuple(printed), agencies
 
     async def _objects(self, submission: Submission, attachments: Sequence[Attachment]) -> tuple[StoredObject, ...]:
         named = {a.sha256 for a in attachments} - submission.inline.keys()
@@ -221,36 +228,6 @@ class SubmissionFlow(Submissions):
             raise GatewayError(ErrorCode.ATTACHMENT_UNKNOWN, violations=violations, attachment=bad[0][1])
         return tuple(known[a.sha256] for a in attachments)
 
-    async def _check_size(self, document: Document, objects: Sequence[StoredObject], *, at: datetime) -> None:
-        """Refuse what will not fit: the packet of each share of the recipients is laid out as it will be sent.
-
-        Once the whole document fits in one packet, so does every share of it.
-        """
-        limit, together = self._account.packet_limit, self._account.recipients_per_message
-        wrap = await self._translator.mistakable(document, objects)
-        if self._packet_length(document, objects, document.to, at, wrap) <= limit:
-            return
-        largest = 0
-        for start in range(0, len(document.to), together):
-            share = document.to[start : start + together]
-            largest = max(largest, self._packet_length(document, objects, share, at, wrap))
-            await asyncio.sleep(0)  # thousands of shares must not be one long turn
-        if largest > limit:
-            raise GatewayError(ErrorCode.PACKET_TOO_LARGE, size=largest, limit=limit)
-
-    def _packet_length(
-        self,
-        document: Document,
-        objects: Sequence[StoredObject],
-        share: Sequence[Organization],
-        at: datetime,
-        wrap: Collection[int],
-    ) -> int:
-        hop = TraceHeader(organ_id=self._account.hop, timestamp=edxml_timestamp(at))
-        draft = self._translator.draft_document(document, objects, recipients=share, hop=hop, wrap=wrap)
-        assert isinstance(draft, Draft)  # a submission has no trace yet, so there is no loop in it
-        return self._translator.length(draft)
-
     async def _accept(self, submission: Submission, digest: Digest, prepared: _Prepared) -> SubmissionResult:
         now, document = self._clock.now(), prepared.document
         acceptance = Acceptance(
@@ -261,8 +238,7 @@ class SubmissionFlow(Submissions):
             content_digest=submission_digest(document),
             document=document,
             objects=prepared.objects,
-            route=self._account.name,
-            recipients_per_message=self._account.recipients_per_message,
+            shares=prepared.shares,
             deadline_at=legal_deadline(document, now, self._is_working_day),
             follows=prepared.follows,
         )

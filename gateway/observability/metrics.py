@@ -48,6 +48,12 @@ class Metrics:
             ["account"],
             registry=registry,
         )
+        self.failed_over = Counter(
+            "lgsp_failed_over",
+            "Messages that left an account which was down for the next account of their route",
+            ["from", "to"],
+            registry=registry,
+        )
         self.failed = Counter(
             "lgsp_messages_failed",
             "Messages that ended failed or held",
@@ -158,6 +164,13 @@ class Metrics:
             "lgsp_rpc_seconds",
             "Time of calls by vendor systems; for streams, their whole life",
             ["method", "code"],
+            buckets=_FAST,
+            registry=registry,
+        )
+        self.door_seconds = Histogram(
+            "lgsp_door_seconds",
+            "Time of calls through the door, by operation and ErrorCode of the answer (broken: it could not be ended)",
+            ["operation", "outcome"],
             buckets=_FAST,
             registry=registry,
         )

@@ -7,9 +7,11 @@ store), then `usecases` (what rpc calls).
 
 from gateway.ports.admission import Admission
 from gateway.ports.agencies import Directory
-from gateway.ports.axis import Axis, DirectoryListing, Fetched, Waiting
+from gateway.ports.axis import Axis, DirectoryListing, Fetched, PacketBytes, Waiting
 from gateway.ports.claims import Claims
 from gateway.ports.content import Blobs, BlobWriter, Clock, SignatureCheck, Translator
+from gateway.ports.correspondence import Correspondence
+from gateway.ports.feed import FedStatus, StatusFeed
 from gateway.ports.inbound import (
     Arrival,
     ContentConflict,
@@ -20,7 +22,10 @@ from gateway.ports.inbound import (
     LogHead,
     Original,
     ReceivedEntry,
+    ReceptionFilter,
+    ReceptionLine,
     Receptions,
+    Source,
     StatusesTaken,
     StatusPlaced,
     StatusUnplaced,
@@ -69,7 +74,7 @@ from gateway.ports.reconciliation import (
     Unproven,
 )
 from gateway.ports.retention import Kept, Mark, Removable, Retention, Share
-from gateway.ports.usecases import Inbox, Submission, SubmissionResult, Submissions
+from gateway.ports.usecases import Inbox, StatusPackets, Submission, SubmissionResult, Submissions
 
 __all__ = [
     "Acceptance",
@@ -84,6 +89,7 @@ __all__ = [
     "Claims",
     "Clock",
     "ContentConflict",
+    "Correspondence",
     "DeliveryView",
     "Directory",
     "DirectoryListing",
@@ -97,6 +103,7 @@ __all__ = [
     "Done",
     "EventLog",
     "EventPage",
+    "FedStatus",
     "Fetched",
     "Followed",
     "InboundItems",
@@ -113,10 +120,13 @@ __all__ = [
     "Operations",
     "Original",
     "OutboxQueue",
+    "PacketBytes",
     "PageKey",
     "Problem",
     "QueueDepth",
     "ReceivedEntry",
+    "ReceptionFilter",
+    "ReceptionLine",
     "Receptions",
     "RecipientLine",
     "Reconciliation",
@@ -129,6 +139,9 @@ __all__ = [
     "Settlement",
     "Share",
     "SignatureCheck",
+    "Source",
+    "StatusFeed",
+    "StatusPackets",
     "StatusPlaced",
     "StatusUnplaced",
     "StatusesTaken",

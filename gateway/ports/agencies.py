@@ -29,6 +29,10 @@ class Directory(Protocol):
         """The agency and everything above it, nearest first; a loop in the parent links ends it."""
 
     @abstractmethod
+    async def lineages_of(self, agencies: Collection[AgencyId]) -> Mapping[AgencyId, Sequence[Agency]]:
+        """`lineage` of many at once, closed units among them; unknown agencies are left out."""
+
+    @abstractmethod
     async def page(
         self, *, after_code: str, limit: int, parent: AgencyId | None, query: str, include_closed: bool
     ) -> tuple[Agency, ...]:

@@ -1,13 +1,13 @@
 """One account on one exchange axis."""
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from gateway.domain.agency import DirectoryRow
-from gateway.domain.ids import AccountName, AxisDocId
+from gateway.domain.agency import AgencyEntry, DirectoryRow
+from gateway.domain.ids import AccountName, AxisDocId, OrganId
 from gateway.domain.outcome import CannotTell, Finding, Outcome, Rejected, SentQuery, Unavailable
 from gateway.domain.packet import AxisItem, PacketKind, Sealed, StoredObject
 from gateway.domain.sentlist import SentEntries
@@ -19,6 +19,8 @@ class Waiting:
     """The axis's answer to what is waiting."""
 
     items: tuple[AxisItem, ...]
+    carried: Mapping[AxisDocId, bytes] = field(default_factory=dict)
+    """Packets that came with the list, by item: the axis may never give them again, so they are recorded first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,11 @@ class Fetched:
     stored: StoredObject
 
 
+PacketBytes = Callable[[], AsyncIterator[bytes]]
+"""A packet's bytes from the beginning, the same at every call. Called again only where the peer has thrown away what it
+was given before, say to ask for a fresh token."""
+
+
 class Axis(Protocol):
     """One account on one axis. No method raises for what an axis may do."""
 
@@ -44,8 +51,8 @@ class Axis(Protocol):
         """The account's name in the settings."""
 
     @abstractmethod
-    async def submit(self, sealed: Sealed, body: AsyncIterator[bytes]) -> Outcome:
-        """Send a packet once; `body` is Translator.stream(sealed.draft).
+    async def submit(self, sealed: Sealed, body: PacketBytes) -> Outcome:
+        """Send a packet once; `body` is Translator.stream of sealed.draft.
 
         Retries only what cannot have been processed, and only before the body is touched.
         """
@@ -77,6 +84,17 @@ class Axis(Protocol):
     @abstractmethod
     async def settle(self, axis_doc_id: AxisDocId, *, done: bool) -> Outcome:
         """Tell the axis that an item is stored (done) or cannot be read (fail). Repeating is harmless."""
+
+    @abstractmethod
+    async def register(self, unit: AgencyEntry) -> Outcome:
+        """Create or update a unit in the axis's directory; Rejected NOT_OFFERED where the axis takes none.
+
+        Accepted carries the unit's code. Repeating is harmless.
+        """
+
+    @abstractmethod
+    async def deregister(self, code: OrganId) -> Outcome:
+        """Take a unit off the axis's directory; else as `register`."""
 
     @abstractmethod
     async def agencies(self) -> DirectoryListing | Unavailable:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from gateway.domain.agency import Agency
-from gateway.domain.document import Document
-from gateway.domain.ids import AccountName, AgencyId, AxisDocId, Digest, ObjectKey, ReceptionId, VendorId
+from gateway.domain.document import Document, ResponseFor
+from gateway.domain.ids import AccountName, AgencyId, AxisDocId, Digest, ObjectKey, OrganId, ReceptionId, VendorId
 from gateway.domain.lifecycle import ItemState, ReceptionState
 from gateway.domain.packet import (
     AxisItem,
@@ -29,6 +29,8 @@ class ReceivedEntry:
     """One received document for one recipient."""
 
     id: ReceptionId
+    account: AccountName
+    """The one the document came through."""
     recipient: Agency
     document: Document
     """Attachments carry their verdicts."""
@@ -38,6 +40,38 @@ class ReceivedEntry:
     ack_id: str = ""
     ack_deadline: datetime | None = None
     delivery_attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceptionLine:
+    """One received document for one recipient, as lists show it."""
+
+    id: ReceptionId
+    sender: OrganId
+    """Without outer space, in upper case, else as the packet has it."""
+    recipient: OrganId
+    state: ReceptionState
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceptionFilter:
+    """Which received documents to list."""
+
+    states: frozenset[ReceptionState]
+    """WAITING and LEASED, or others."""
+    recipients: frozenset[AgencyId] | None = None
+    """None = all that the vendor serves."""
+    received_from: datetime | None = None
+    received_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The axis item that brought a document."""
+
+    account: AccountName
+    axis_doc_id: AxisDocId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +208,14 @@ class InboundItems(Protocol):
         """Keep a packet that cannot be read or placed, whole, with the reason."""
 
     @abstractmethod
+    async def reopen(self, account: AccountName, axis_doc_id: AxisDocId) -> None:
+        """Take an item out of quarantine, to be read again: its packet is being sent again. Any other is left alone."""
+
+    @abstractmethod
+    async def defect(self, account: AccountName, axis_doc_id: AxisDocId) -> PacketDefect | None:
+        """Why an item is quarantined; None if it is not."""
+
+    @abstractmethod
     async def told(self, account: AccountName, ids: Collection[AxisDocId], *, at: datetime) -> None:
         """The axis knows of these: STORED becomes SETTLED, QUARANTINED becomes REJECTED."""
 
@@ -192,18 +234,44 @@ class Receptions(Protocol):
         """One entry, whatever its state, without a lease."""
 
     @abstractmethod
+    async def listed(
+        self, vendor: VendorId, wanted: ReceptionFilter, *, skip: int, limit: int
+    ) -> tuple[ReceptionLine, ...]:
+        """Documents of agencies this vendor serves now, without leasing them.
+
+        Those WAITING or LEASED are all found, in the order in which they are leased. Those that have ended come newest
+        first, and only as far as they are among the newest two thousand received here.
+        """
+
+    @abstractmethod
+    async def count(self, vendor: VendorId, *, most: int) -> int:
+        """How many are WAITING or LEASED for agencies this vendor serves; `most` where there are more."""
+
+    @abstractmethod
+    async def find(self, agency: AgencyId, named: ResponseFor, *, recall_first: bool) -> ReceptionId | None:
+        """The newest document received for the agency that is named: by document id, else by code and date.
+
+        `named.organ_id` is its sender, under any code. A recall may bear the marks of its document; `recall_first` says
+        which of the two is meant.
+        """
+
+    @abstractmethod
+    async def source(self, reception: ReceptionId) -> Source | None:
+        """Where the document of an entry came from."""
+
+    @abstractmethod
     async def acknowledge(
-        self, reception: ReceptionId, ack_id: str, *, receipt: StatusReport | None, at: datetime
+        self, reception: ReceptionId, ack_id: str | None, *, receipt: StatusReport | None, at: datetime
     ) -> ReceptionState | None:
         """ACKNOWLEDGED if the lease named was the last one given, or if the entry is acknowledged already.
 
-        `receipt` goes into the outbox in the same transaction, once. Otherwise the state found instead, or None for a
-        lost lease.
+        Without an `ack_id` the entry is taken over at once, whoever may have it leased. `receipt` goes into the outbox
+        in the same transaction, once. Otherwise the state found instead, or None for a lost lease.
         """
 
     @abstractmethod
     async def refuse(
-        self, reception: ReceptionId, ack_id: str, *, reason: str, receipt: StatusReport, at: datetime
+        self, reception: ReceptionId, ack_id: str | None, *, reason: str, receipt: StatusReport, at: datetime
     ) -> ReceptionState | None:
         """REFUSED, with the status in the outbox; else as `acknowledge`."""
 

@@ -86,6 +86,8 @@ class MessageFacts:
     settle_after: datetime | None
     sent_at: datetime | None
     axis_doc_id: AxisDocId | None
+    alternatives: tuple[AccountName, ...]
+    """Accounts that may carry it while its own is down, in order."""
     recipients: tuple[RecipientLine, ...]
     attempts: tuple[AttemptLine, ...]
 

@@ -20,6 +20,7 @@ from gateway.domain.ids import (
 )
 from gateway.domain.lifecycle import DeliveryState, MessageState
 from gateway.domain.packet import StoredObject
+from gateway.domain.routing import Share
 from gateway.domain.status import StatusReport
 
 
@@ -99,9 +100,8 @@ class Acceptance:
     document: Document
     objects: tuple[StoredObject, ...]
     """One per attachment; inline ones are registered here."""
-    route: AccountName
-    recipients_per_message: int
-    """Recipients that share one packet, at least 1."""
+    shares: tuple[Share, ...]
+    """Together all recipients, each once."""
     deadline_at: datetime | None = None
     """When the law wants it sent, see domain/deadline.py."""
     follows: DocumentUid | None = None
@@ -235,7 +235,7 @@ class LeasedMessage:
     """Attempts that ended before this one."""
     created_at: datetime
     first_submitted_at: datetime | None
-    """Start of the first attempt."""
+    """Start of the first attempt by this route."""
     settle_after: datetime | None
     """UNCERTAIN: the axis's word that it has nothing counts only from then on."""
     document: Document | None
@@ -263,6 +263,8 @@ class Settlement:
     """False: interrupted, not an attempt."""
     axis_doc_id: AxisDocId | None
     settle_after: datetime | None = None
+    bound: bool = False
+    """The account may have the packet: no other may carry it from now on, or it could arrive twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +322,22 @@ class OutboxQueue(Protocol):
         """
 
     @abstractmethod
+    async def fail_over(
+        self, route: AccountName, *, among: Collection[AccountName], at: datetime, most: int | None = None
+    ) -> Mapping[AccountName, int]:
+        """Hand what waits for a route that is down to the first of its alternatives that is `among` the fit ones.
+
+        How many went where, `most` or some thousands: to be repeated until there is none. They are due at once, and the
+        route left becomes their last alternative. What is leased, or may have been sent, stays; so do statuses, and for
+        a minute what was handed over to this route and has not been tried yet. Each move stands in the record of
+        attempts.
+        """
+
+    @abstractmethod
+    async def is_anothers(self, message: LeasedMessage, axis_doc_id: AxisDocId) -> bool:
+        """Whether another message of the same route was sent under this id."""
+
+    @abstractmethod
     async def abandon(self, owner: str, *, at: datetime) -> int:
         """End the leases of an owner that is known to be gone, as if they had run out; how many."""
 
@@ -336,7 +354,7 @@ class OutboxQueue(Protocol):
         """Apply an attempt's end to message, deliveries, attempts and events, if the lease still holds.
 
         SENT with an axis id is a proof: it also holds without the lease while the message is SUBMITTING, UNCERTAIN or
-        HELD. Whoever has leased it since has lost it then.
+        HELD, by the same route. Whoever has leased it since has lost it then.
         """
 
     @abstractmethod

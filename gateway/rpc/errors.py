@@ -40,6 +40,7 @@ STATUS: Mapping[ErrorCode, grpc.StatusCode] = MappingProxyType(
         ErrorCode.REQUEST_ID_REUSED: grpc.StatusCode.ALREADY_EXISTS,
         ErrorCode.DOCUMENT_ID_REUSED: grpc.StatusCode.ALREADY_EXISTS,
         ErrorCode.DOCUMENT_REMOVED: grpc.StatusCode.ALREADY_EXISTS,
+        ErrorCode.NO_ROUTE: grpc.StatusCode.FAILED_PRECONDITION,
         ErrorCode.SIGNATURE_MISSING: grpc.StatusCode.FAILED_PRECONDITION,
         ErrorCode.SIGNATURE_ALTERED: grpc.StatusCode.FAILED_PRECONDITION,
         ErrorCode.SIGNATURE_INVALID: grpc.StatusCode.FAILED_PRECONDITION,

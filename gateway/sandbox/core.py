@@ -1,8 +1,10 @@
 """The simulated axis itself: systems, mailboxes, sent items. Knows no HTTP; its state is a fold of its journal.
 
-It never deduplicates: each accepted packet becomes new items, as on the real axis (axis.md section 5).
+It never deduplicates: each accepted packet becomes new items, as on the real axis (axis.md section 5). A face that
+does asks the ledger first.
 """
 
+import hmac
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,9 +14,10 @@ from enum import StrEnum
 from typing import Any
 
 from gateway.sandbox.codes import AxisCode, Refusal
-from gateway.sandbox.directory import Agency, Directory, find_roots
+from gateway.sandbox.directory import Agency, Directory, draw_agency, find_roots, is_centre
 from gateway.sandbox.faults import Fault, Faults
 from gateway.sandbox.journal import Journal
+from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.packet import PacketSummary
 
 _AGENCY_CODE = re.compile(r"[A-Z][0-9]{2}(\.[0-9A-Z]+)*", re.ASCII)
@@ -106,13 +109,21 @@ class Axis:
         self._roots = {name: [*find_roots(name, directory)] for name in self._systems}
         self._items: dict[str, Item] = {}
         self._senders: dict[str, str] = {}
+        self._ledger = Ledger()
         for event in journal:
             self._apply(event)
+        for name in self._systems:
+            self._settle(name)
 
     @property
     def agencies(self) -> Directory:
         """The directory as it stands."""
         return self._directory
+
+    @property
+    def ledger(self) -> Ledger:
+        """The documents and statuses accepted so far."""
+        return self._ledger
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -123,6 +134,11 @@ class Axis:
         """The secret of a registered system."""
         system = self._systems.get(system_id)
         return None if system is None else system.secret
+
+    def knows(self, system_id: str, secret: str) -> bool:
+        """Whether this is the secret of a registered system."""
+        known = self.secret_of(system_id)
+        return known is not None and hmac.compare_digest(known.encode(), secret.encode(errors="surrogateescape"))
 
     def system_of(self, code: str) -> str:
         """The system that answers for the nearest unit at or above this one; empty without any."""
@@ -157,6 +173,11 @@ class Axis:
             if item.system_id == system_id and message_type in {"", item.message_type}
         ]
 
+    def item_of(self, system_id: str, doc_id: str) -> Item | None:
+        """The item of this system's mailbox, acknowledged or not."""
+        item = self._items.get(doc_id)
+        return None if item is None or item.system_id != system_id else item
+
     def list_sent(self, system_id: str, doc_id: str) -> list[Item]:
         """The items made from what a system sent: by one DocId, or all with an empty one."""
         return [
@@ -167,16 +188,16 @@ class Axis:
 
     def hand_out(self, system_id: str, doc_id: str, operation: str) -> Item | Refusal:
         """The item to download, if it lies in this system's mailbox; recorded."""
-        item = self._items.get(doc_id)
-        if item is None or item.system_id != system_id:
+        item = self.item_of(system_id, doc_id)
+        if item is None:
             return _refuse_unknown_item(doc_id)
         self._record("downloaded", {"docId": doc_id, "system": system_id, "operation": operation})
         return item
 
     def acknowledge(self, system_id: str, doc_id: str, status: str) -> Refusal | None:
         """Note processing, done or fail for an item of this system's mailbox."""
-        item = self._items.get(doc_id)
-        if item is None or item.system_id != system_id:
+        item = self.item_of(system_id, doc_id)
+        if item is None:
             return _refuse_unknown_item(doc_id)
         if status not in set(ItemStatus) - {ItemStatus.INITIAL}:
             return _refuse(AxisCode.PROCESSING, "status phai la done, fail hoac processing")
@@ -221,6 +242,15 @@ class Axis:
         self._record("closed", {"system": system_id, "code": code})
         return None
 
+    def _settle(self, system_id: str) -> None:
+        """Give a system its own agency: one that is neither a centre nor in the directory is registered with it."""
+        if self._directory.get(system_id) is None and not is_centre(system_id):
+            agency = draw_agency(system_id, self._directory)
+            facts = {"id": agency.id, "pid": agency.pid, "code": agency.code, "name": agency.name, "mail": agency.mail}
+            self._record("registered", {"system": system_id, **facts, "oldCode": "", "version": 1})
+        roots = self._roots[system_id]
+        roots += [code for code in find_roots(system_id, self._directory) if code not in roots]
+
     def _record_accepted(self, submission: Submission, receivers: Sequence[str], *, lost: bool) -> str:
         summary, doc_id = submission.summary, self._new_id().hex[:24]
         items = self._plan_items(receivers)
@@ -229,6 +259,7 @@ class Axis:
             "system": submission.system_id,
             "messagetype": summary.message_type,
             "from": submission.sender,
+            "fromCode": summary.from_code,
             "to": list(receivers),
             "documentId": summary.document_id,
             "subject": summary.subject,
@@ -266,6 +297,7 @@ class Axis:
                 self._directory.put(closed)
 
     def _apply_accepted(self, event: Mapping[str, Any]) -> None:
+        self._ledger.apply(event)
         self._senders[event["docId"]] = event["system"]
         time = datetime.fromisoformat(event["time"])
         for planned in event["items"]:

@@ -1,6 +1,7 @@
 """The simulated axis's agency directory (danh bạ đơn vị): who exists, below whom, and which system answers for whom."""
 
 import re
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,6 +73,25 @@ def find_roots(system_id: str, directory: Directory) -> tuple[str, ...]:
     return ()
 
 
+def is_centre(system_id: str) -> bool:
+    """Whether this names an exchange centre (trục liên thông), which is no addressee."""
+    return _CENTRE.fullmatch(system_id) is not None
+
+
+def draw_agency(code: str, directory: Directory) -> Agency:
+    """An invented agency with this code, below the nearest open one whose code is a prefix of it; the id is stable."""
+    groups = code.split(".")
+    above = (directory.get(".".join(groups[:count])) for count in range(len(groups) - 1, 0, -1))
+    parent = next((agency for agency in above if agency is not None and not agency.closed), None)
+    return Agency(
+        id=uuid.uuid5(uuid.NAMESPACE_OID, code).hex[:24],
+        pid="" if parent is None else parent.id,
+        code=code,
+        name=f"Đơn vị {code}",
+        mail=_mail_of(code),
+    )
+
+
 def seed_directory() -> Directory:
     """Two provinces with departments and communes, a ministry, and a province closed by a merger (invented)."""
     directory = Directory([])
@@ -105,11 +125,15 @@ def _add(directory: Directory, code: str, parent: str, name: str, *, old_code: s
             pid="" if above is None else above.id,
             code=code,
             name=name,
-            mail=f"{code.lower().replace('.', '-')}@axis.example",
+            mail=_mail_of(code),
             old_code=old_code or _old_form(code),
             closed=closed,
         )
     )
+
+
+def _mail_of(code: str) -> str:
+    return f"{code.lower().replace('.', '-')}@axis.example"
 
 
 def _old_form(code: str) -> str:

@@ -2,20 +2,19 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from gateway.sandbox.codes import AxisCode, Refusal
 from gateway.sandbox.core import WAITING, Axis, Item, ItemStatus
 from gateway.sandbox.directory import Agency
-from gateway.sandbox.wire import SignedCall
 
 _VIETNAM = timezone(timedelta(hours=7))
 _DATE = re.compile(r"\d{4}/\d{2}/\d{2}", re.ASCII)
 _SIZE = re.compile(r"[1-9]\d{0,5}", re.ASCII)
 _INDEX = re.compile(r"\d{1,6}", re.ASCII)
-_DESCRIPTIONS = {
+DESCRIPTIONS = {
     ItemStatus.INITIAL: "Khoi tao",
     ItemStatus.PROCESSING: "Dang xu ly",
     ItemStatus.DONE: "Da nhan",
@@ -38,16 +37,16 @@ def read_receivers(text: str) -> tuple[str, ...] | Refusal:
     return tuple(codes)
 
 
-def choose_received(items: Sequence[Item], call: SignedCall) -> list[Item] | Refusal:
-    """The items a getReceivedEdocList asks for: those not acknowledged, unless `status` names another state.
+def choose_received(items: Sequence[Item], parameter: Callable[[str], str]) -> list[Item] | Refusal:
+    """The items a list call asks for: those not acknowledged, unless the parameter `status` names another state.
 
     `fromDate` and `toDate` (yyyy/MM/dd, Vietnam time, both included), `to`, `pageSize` and `pageIndex` (from
     1; 0 is the first page too) narrow further; what the real axis does with them is not proven.
     """
     names = ("fromDate", "toDate", "pageSize", "pageIndex")
-    first, last, size, index = (call.get(name) for name in names)
-    status = call.get("status").lower()
-    receivers = read_receivers(call.get("to")) if call.get("to").startswith("[") else (call.get("to"),)
+    first, last, size, index = (parameter(name) for name in names)
+    status = parameter("status").lower()
+    receivers = read_receivers(parameter("to")) if parameter("to").startswith("[") else (parameter("to"),)
     if isinstance(receivers, Refusal):
         return receivers
     dates_good = all(not text or _DATE.fullmatch(text) for text in (first, last))
@@ -79,12 +78,12 @@ def render_received(item: Item) -> dict[str, str]:
         "docId": item.doc_id,
         "serviceType": "eDoc",
         "messageType": item.message_type,
-        "created_time": _time(item.created),
-        "updated_time": _time(item.updated),
+        "created_time": time_text(item.created),
+        "updated_time": time_text(item.updated),
         "from": item.sender,
         "to": ",".join(item.receivers),
         "status": item.status.value,
-        "status_desc": _DESCRIPTIONS[item.status],
+        "status_desc": DESCRIPTIONS[item.status],
     }
 
 
@@ -99,12 +98,12 @@ def render_sent(item: Item) -> dict[str, str]:
         "toCode": ",".join(item.receivers),
         "title": item.subject,
         "notation": item.notation,
-        "sentTime": _time(item.created),
-        "receivedTime": _time(item.updated) if item.status is not ItemStatus.INITIAL else "",
+        "sentTime": time_text(item.created),
+        "receivedTime": time_text(item.updated) if item.status is not ItemStatus.INITIAL else "",
         "sendStatus": ItemStatus.DONE.value,
         "sendStatusDesc": "Da gui",
         "receiveStatus": item.status.value,
-        "receiveStatusDesc": _DESCRIPTIONS[item.status],
+        "receiveStatusDesc": DESCRIPTIONS[item.status],
     }
 
 
@@ -139,7 +138,7 @@ def render_units(axis: Axis) -> list[dict[str, Any]]:
             "name": agency.name,
             "centerCode": axis.system_of(agency.code),
             "version": agency.version,
-            "modifyDate": _time(agency.modified),
+            "modifyDate": time_text(agency.modified),
             "isAgency": True,
             "deleted": agency.closed,
         }
@@ -151,5 +150,6 @@ def _day(instant: datetime) -> str:
     return instant.astimezone(_VIETNAM).strftime("%Y/%m/%d")
 
 
-def _time(instant: datetime) -> str:
+def time_text(instant: datetime) -> str:
+    """A time as the axis writes it: Vietnam's, without a zone."""
     return instant.astimezone(_VIETNAM).strftime("%Y/%m/%d %H:%M:%S")

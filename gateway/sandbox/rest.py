@@ -4,26 +4,23 @@ Answers obey what the stock Java client needs (section 4): always JSON, never nu
 and DocId with every answer to sendEdoc.
 """
 
-import base64
-import json
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from aiohttp import BodyPartReader, web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.sandbox import listing
 from gateway.sandbox.codes import AxisCode, Refusal
 from gateway.sandbox.core import Axis, Submission
 from gateway.sandbox.faults import Fault, Faults
-from gateway.sandbox.spool import CHUNK, Arrived, Spool, rewrite
+from gateway.sandbox.intake import hand_in
+from gateway.sandbox.spoiling import SUBMISSION
+from gateway.sandbox.spool import Arrived, Spool
+from gateway.sandbox.streaming import PACKET, answer_safely, read_chunks, read_members, read_part, send_members
 from gateway.sandbox.wire import SignedCall, check_signature, hash_matches
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,20 +37,7 @@ class RestFace:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one call, whatever its path; failures of the sandbox itself become ErrorCode 20."""
         operation = request.path.rstrip("/").rpartition("/")[2]
-        try:
-            return await self._dispatch(operation, request)
-        except web.HTTPException as error:
-            refusal = Refusal(code=AxisCode.PROCESSING, sentence=error.reason)
-            return _render(operation, refusal, status=error.status)
-        except (ValueError, HttpProcessingError):
-            # aiohttp's words for a multipart body that is none
-            return _render(operation, Refusal(code=AxisCode.BAD_FILE, sentence="Noi dung multipart khong hop le"))
-        except ConnectionError:
-            # The client has gone: nobody reads this.
-            return web.Response()
-        except OSError as error:
-            _LOG.exception("sandbox.call_failed")
-            return _render(operation, Refusal(code=AxisCode.SYSTEM, sentence=type(error).__name__))
+        return await answer_safely(self._dispatch(operation, request), partial(_render, operation))
 
     async def _dispatch(self, operation: str, request: web.Request) -> web.StreamResponse:
         operations = self._operations()
@@ -98,7 +82,7 @@ class RestFace:
         return {"data": listing.render_units(self.axis)}
 
     async def _register_agency(self, call: SignedCall, request: web.Request) -> "_Result":
-        facts = await _read_members(request)
+        facts = await read_members(request)
         if facts is None:
             return Refusal(code=AxisCode.PROCESSING, sentence="Noi dung phai la mot doi tuong JSON gom cac chuoi")
         return self.axis.register_agency(call.system_id, facts) or {}
@@ -108,7 +92,7 @@ class RestFace:
 
     async def _list_received(self, call: SignedCall, _request: web.Request) -> "_Result":
         items = self.axis.list_received(call.system_id, call.get("messagetype"))
-        chosen = listing.choose_received(items, call)
+        chosen = listing.choose_received(items, call.get)
         if isinstance(chosen, Refusal):
             return chosen
         return {"data": [listing.render_received(item) for item in chosen]}
@@ -136,16 +120,16 @@ class RestFace:
         arrived = await self.spool.take(body, strip_crlf=not multipart)
         if isinstance(arrived, Refusal):
             return arrived
-        submission = _judge(call, arrived)
-        if isinstance(submission, Refusal):
-            arrived.path.unlink()
-            return submission
-        if self.rewrite_as is not None:
-            await rewrite(arrived.path, organ_id=self.rewrite_as, now=self.now())
-        self.spool.keep(arrived)
-        doc_id = self.axis.accept(submission)
+        request[SUBMISSION] = True
+        doc_id = await hand_in(
+            arrived,
+            _judge(call, arrived),
+            axis=self.axis,
+            spool=self.spool,
+            rewrite_as=self.rewrite_as,
+            now=self.now,
+        )
         if isinstance(doc_id, Refusal):
-            self.spool.drop(arrived.kept_name)
             return doc_id
         return {"DocId": doc_id}
 
@@ -153,18 +137,7 @@ class RestFace:
         item = self.axis.hand_out(call.system_id, call.get("docId"), "getEdoc")
         if isinstance(item, Refusal):
             return item
-        path = self.spool.path_of(item.packet)
-        head, tail = json.dumps(_envelope({"data": "\0"})).encode().split(b"\\u0000")
-        length = len(head) + 4 * -(-path.stat().st_size // 3) + len(tail)
-        response = web.StreamResponse(
-            headers={"Content-Type": "application/json; charset=utf-8", "Content-Length": str(length)}
-        )
-        await response.prepare(request)
-        await response.write(head)
-        async for chunk in _read_chunks(path):
-            await response.write(base64.b64encode(chunk))
-        await response.write(tail)
-        return response
+        return await send_members(request, _envelope({"data": PACKET}), self.spool.path_of(item.packet))
 
     async def _download(self, call: SignedCall, request: web.Request) -> "_Result":
         item = self.axis.hand_out(call.system_id, call.get("docId"), "downloadEdoc")
@@ -178,7 +151,7 @@ class RestFace:
             }
         )
         await response.prepare(request)
-        async for chunk in _read_chunks(path):
+        async for chunk in read_chunks(path):
             await response.write(chunk)
         return response
 
@@ -213,7 +186,7 @@ def _judge(call: SignedCall, arrived: Arrived) -> Submission | Refusal:
     )
 
 
-def _render(operation: str, result: Mapping[str, Any] | Refusal, *, status: int = 200) -> web.Response:
+def _render(operation: str, result: Mapping[str, Any] | Refusal, status: int = 200) -> web.Response:
     members = _envelope(result)
     if operation == "sendEdoc":
         members.setdefault("DocId", "")
@@ -226,27 +199,9 @@ def _envelope(result: Mapping[str, Any] | Refusal) -> dict[str, Any]:
     return {"status": "OK", "ErrorCode": AxisCode.OK.value, "ErrorDesc": "Thanh cong", "data": [], **result}
 
 
-async def _read_members(request: web.Request) -> dict[str, str] | None:
-    """The body as a JSON object of strings, null members left out; None for anything else."""
-    try:
-        members = json.loads(await request.read())
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(members, dict):
-        return None
-    given = {name: value for name, value in members.items() if value is not None}
-    return given if all(isinstance(value, str) for value in given.values()) else None
-
-
 async def _read_file_part(request: web.Request) -> AsyncIterator[bytes]:
     """The bytes of the multipart part `file_doc`; nothing when there is none."""
     async for part in await request.multipart():
         if isinstance(part, BodyPartReader) and part.name == "file_doc":
-            while chunk := await part.read_chunk(CHUNK):
+            async for chunk in read_part(part):
                 yield chunk
-
-
-async def _read_chunks(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            yield chunk

@@ -1,14 +1,15 @@
-"""Starts and stops the sandbox: the REST face, the loopback control endpoint, and the state on disk."""
+"""Starts and stops the sandbox: the faces of the axis, the loopback control endpoint, and the state on disk."""
 
 import asyncio
 import re
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -16,9 +17,13 @@ from gateway.sandbox.core import Axis, ItemsPer, System
 from gateway.sandbox.directory import seed_directory
 from gateway.sandbox.faults import Fault, Faults, Wish, read_wish
 from gateway.sandbox.journal import Journal
+from gateway.sandbox.langson import LangSonFace
+from gateway.sandbox.quangnam import QuangNamFace
 from gateway.sandbox.rest import RestFace
+from gateway.sandbox.soap import SoapFace
 from gateway.sandbox.spool import Spool
-from gateway.sandbox.webapp import make_axis_app, make_control_app
+from gateway.sandbox.tokens import LIFE_SECONDS, Tokens
+from gateway.sandbox.webapp import Face, make_axis_app, make_control_app
 
 SEEDED_SYSTEMS = (
     System(id="00.99.W00", secret="dummy-secret"),  # noqa: S106 - the throwaway secret of axis.md's worked examples
@@ -52,7 +57,11 @@ class SandboxOptions:
     """How to run the sandbox."""
 
     listen: Address = Address(host="127.0.0.1", port=0)
-    # of the REST face
+    # of the VXP REST face
+    soap: Address | None = None
+    langson: Address | None = None
+    quangnam: Address | None = None
+    # of the other faces of the same axis; None leaves one out
     control_port: int = 0
     # of the control endpoint, always on 127.0.0.1
     systems: tuple[System, ...] = SEEDED_SYSTEMS
@@ -64,6 +73,8 @@ class SandboxOptions:
     # append the axis's own TraceHeader to accepted packets instead of keeping their bytes
     slow_seconds: float = 2.0
     # delay of each answer under the fault `slow`
+    token_seconds: float = LIFE_SECONDS
+    # life of the tokens of the provincial faces
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +83,9 @@ class Running:
 
     axis: Address
     control: Address
+    soap: Address | None = None
+    langson: Address | None = None
+    quangnam: Address | None = None
 
 
 class BadOptionError(Exception):
@@ -120,20 +134,39 @@ async def running(options: SandboxOptions) -> AsyncIterator[Running]:
             items_per=options.items_per,
             faults=faults,
         )
-        rewrite_as = HUB_CODE if options.rewrite else None
-        face = RestFace(axis=axis, spool=Spool(data), faults=faults, now=_now, rewrite_as=rewrite_as)
-        app = make_axis_app(face, slow_seconds=options.slow_seconds)
+        parts: dict[str, Any] = {
+            "axis": axis,
+            "spool": Spool(data),
+            "faults": faults,
+            "now": _now,
+            "rewrite_as": HUB_CODE if options.rewrite else None,
+        }
+        tokens = Tokens(journal=journal, now=_now, life_seconds=options.token_seconds)
+        control_app = make_control_app(axis, faults, tokens)
         control = Address(host="127.0.0.1", port=options.control_port)
-        async with (
-            _listening(app, options.listen) as axis_address,
-            _listening(make_control_app(axis, faults), control) as control_address,
-        ):
-            yield Running(axis=axis_address, control=control_address)
+        async with AsyncExitStack() as listeners:
+
+            async def listen(face: Face, address: Address) -> Address:
+                app = make_axis_app(face, slow_seconds=options.slow_seconds)
+                return await listeners.enter_async_context(_listening(app, address))
+
+            yield Running(
+                axis=await listen(RestFace(**parts), options.listen),
+                control=await listeners.enter_async_context(_listening(control_app, control)),
+                soap=await listen(SoapFace(**parts), options.soap) if options.soap else None,
+                langson=await listen(LangSonFace(**parts, tokens=tokens), options.langson) if options.langson else None,
+                quangnam=await listen(QuangNamFace(**parts, tokens=tokens), options.quangnam)
+                if options.quangnam
+                else None,
+            )
 
 
 def read_options(
     *,
     listen: str = "127.0.0.1:0",
+    soap: str = "",
+    langson: str = "",
+    quangnam: str = "",
     control_port: int = 0,
     systems: Sequence[str] = (),
     data: Path | None = None,
@@ -145,7 +178,10 @@ def read_options(
     """Read the options as an operator writes them.
 
     Args:
-        listen: `HOST:PORT` of the REST face; an IPv6 host in brackets.
+        listen: `HOST:PORT` of the VXP REST face; an IPv6 host in brackets.
+        soap: The same of the eDoc SOAP face; empty = none.
+        langson: The same of the Lang Son REST face; empty = none.
+        quangnam: The same of the Quang Nam REST face; empty = none.
         control_port: Port of the control endpoint on 127.0.0.1.
         systems: `ID=SECRET` each; none means the seeded pair.
         data: Folder of the state.
@@ -157,9 +193,6 @@ def read_options(
     Raises:
         BadOptionError: One of them cannot be read.
     """
-    place = _LISTEN.fullmatch(listen)
-    if place is None or int(place["port"]) > _MAX_PORT:
-        raise BadOptionError(f"listen: HOST:PORT expected, got {listen!r}")
     wishes = [read_wish(text) for text in faults]
     if None in wishes:
         raise BadOptionError(f"fault: NAME or NAME:COUNT expected, NAME one of {', '.join(Fault)}")
@@ -168,7 +201,10 @@ def read_options(
     if slow_seconds < 0:
         raise BadOptionError("slow-seconds: 0 or more expected")
     return SandboxOptions(
-        listen=Address(host=place["host"].strip("[]"), port=int(place["port"])),
+        listen=_read_address("listen", listen),
+        soap=_read_address("soap", soap) if soap else None,
+        langson=_read_address("langson", langson) if langson else None,
+        quangnam=_read_address("quangnam", quangnam) if quangnam else None,
         control_port=control_port,
         systems=tuple(_read_system(text) for text in systems) or SEEDED_SYSTEMS,
         data=data,
@@ -177,6 +213,13 @@ def read_options(
         rewrite=rewrite,
         slow_seconds=slow_seconds,
     )
+
+
+def _read_address(option: str, text: str) -> Address:
+    place = _LISTEN.fullmatch(text)
+    if place is None or int(place["port"]) > _MAX_PORT:
+        raise BadOptionError(f"{option}: HOST:PORT expected, got {text!r}")
+    return Address(host=place["host"].strip("[]"), port=int(place["port"]))
 
 
 def _read_system(text: str) -> System:

@@ -13,6 +13,9 @@ _PAGE: Final = "<!DOCTYPE html><html><head><title>Bad Gateway</title></head><bod
 _HALF: Final = web.RequestKey("half", bool)
 """Whether the answer to a request is to break off."""
 
+SUBMISSION: Final = web.RequestKey("submission", bool)
+"""Set by a face on a call that hands in a packet: the fault `answer-lost` concerns it."""
+
 _RESET_AT_CLOSE: Final = struct.pack("ii", 1, 0)
 """SO_LINGER on, 0 s: closing sends RST instead of FIN."""
 
@@ -37,7 +40,7 @@ async def after_the_work(request: web.Request, response: web.StreamResponse, fau
         return response if streamed or not isinstance(response, web.Response) else await _send_half(request, response)
     if faults.take(Fault.RESET_AFTER):
         return _reset(request)
-    if request.path.endswith("/sendEdoc") and faults.take(Fault.ANSWER_LOST):
+    if request.get(SUBMISSION, False) and faults.take(Fault.ANSWER_LOST):
         return _cut(request)
     return response
 

@@ -72,6 +72,10 @@ class Spool:
             return Refusal(code=AxisCode.BAD_FILE, sentence=f"Goi tin qua {MAX_PACKET} byte")
         return Arrived(path=path, size=size, digest=digest.digest(), summary=reader.finish())
 
+    def scratch_path(self) -> Path:
+        """A new name for a temporary file, removed at the next start if the caller cannot."""
+        return self._directory / f"{uuid.uuid4().hex}.part"
+
     def keep(self, arrived: Arrived) -> None:
         """Give the packet its final name, to be found again by `path_of`."""
         arrived.path.rename(self.path_of(arrived.kept_name))

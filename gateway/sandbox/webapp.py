@@ -2,17 +2,29 @@
 
 import asyncio
 import json
+from typing import Protocol
 
 from aiohttp import web
 
 from gateway.sandbox import spoiling
 from gateway.sandbox.core import Axis
 from gateway.sandbox.faults import Fault, Faults, Wish, read_wish
-from gateway.sandbox.rest import RestFace
+from gateway.sandbox.tokens import Tokens
 
 
-def make_axis_app(face: RestFace, *, slow_seconds: float) -> web.Application:
-    """The axis's application: one route for every path and method, each answer subject to the faults."""
+class Face(Protocol):
+    """One dialect of the axis."""
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong."""
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer one call, whatever it is; never raises for what a caller may send."""
+
+
+def make_axis_app(face: Face, *, slow_seconds: float) -> web.Application:
+    """The application of one face: one route for every path and method, each answer subject to the faults."""
     faults = face.faults
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -39,8 +51,8 @@ def make_axis_app(face: RestFace, *, slow_seconds: float) -> web.Application:
     return app
 
 
-def make_control_app(axis: Axis, faults: Faults) -> web.Application:
-    """The control application: `GET/POST /faults`, `DELETE /faults/NAME`, `GET /records`."""
+def make_control_app(axis: Axis, faults: Faults, tokens: Tokens) -> web.Application:
+    """The control application: `GET/POST /faults`, `DELETE /faults/NAME`, `GET /records`, `POST /tokens/expire`."""
 
     async def show(_request: web.Request) -> web.Response:
         return web.json_response(faults.describe())
@@ -62,11 +74,15 @@ def make_control_app(axis: Axis, faults: Faults) -> web.Application:
     async def list_records(_request: web.Request) -> web.Response:
         return web.json_response(axis.records)
 
+    async def expire_tokens(_request: web.Request) -> web.Response:
+        return web.json_response({"ended": tokens.expire_all()})
+
     app = web.Application(client_max_size=4096)
     app.router.add_get("/faults", show)
     app.router.add_post("/faults", switch_on)
     app.router.add_delete("/faults/{name}", switch_off)
     app.router.add_get("/records", list_records)
+    app.router.add_post("/tokens/expire", expire_tokens)
     return app
 
 

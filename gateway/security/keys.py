@@ -14,14 +14,19 @@ def check_tls(cert_file: Path, key_file: Path, ca_file: Path, now: datetime) -> 
     Checked: each can be read, certificate and CA list are PEM and valid now, the CA list holds CAs only, the key is an
     unencrypted PEM key and fits the certificate.
     """
-    problems: list[str] = []
-    certificates = _certificates(cert_file, now, problems)
-    authorities = _certificates(ca_file, now, problems)
+    problems = check_pair(cert_file, key_file, now)
     problems += [
         f"{ca_file}: {each.subject.rfc4514_string()} is no CA certificate"
-        for each in authorities
+        for each in _certificates(ca_file, now, problems)
         if not _may_issue(each)
     ]
+    return problems
+
+
+def check_pair(cert_file: Path, key_file: Path, now: datetime) -> list[str]:
+    """The same of a certificate and its key alone."""
+    problems: list[str] = []
+    certificates = _certificates(cert_file, now, problems)
     key = _read(key_file, problems)
     if key is None or not certificates:
         return problems
@@ -34,6 +39,13 @@ def check_tls(cert_file: Path, key_file: Path, ca_file: Path, now: datetime) -> 
     if public_key.public_bytes(*form) != certificates[0].public_key().public_bytes(*form):
         problems.append(f"{key_file}: the key does not belong to the certificate in {cert_file}")
     return problems
+
+
+def check_authorities(ca_file: Path, now: datetime) -> list[str]:
+    """What is wrong with a file of certificates to trust; of several, some may be over."""
+    problems: list[str] = []
+    certificates = _certificates(ca_file, now, problems)
+    return problems if len(problems) >= max(len(certificates), 1) else []
 
 
 def _certificates(path: Path, now: datetime, problems: list[str]) -> list[x509.Certificate]:

@@ -1,12 +1,19 @@
 """From a file and the environment to settings, or to every problem found."""
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
-from gateway.settings.sections import AxisSettings, BlobSettings, StoreSettings
+from gateway.settings.sections import StoreSettings
 from gateway.settings.whole import Settings
+
+_OWN = frozenset({"store.path", "blobs.path", "signatures.trust_dir"})
+"""Paths that are made here, or are directories."""
+_KINDS = ("vxp", "soap", "langson", "quangnam")
+_SECRETS = ("secret", "password", "token")
+"""Words in the keys whose values no message repeats."""
 
 
 class SettingsError(Exception):
@@ -36,14 +43,18 @@ def load(path: Path) -> Settings:
     return settings
 
 
-def secret_of(axis: AxisSettings) -> str:
-    """The account's secret, from the setting or its file. Raises SettingsError if the file is empty."""
-    return _secret("axis secret_file", axis.secret, axis.secret_file)
+def secret_of(key: str, given: SecretStr | None, file: Path | None) -> str:
+    """A secret, from its setting `key` or from the file that the setting `key`_file names.
 
-
-def access_secret_of(blobs: BlobSettings) -> str:
-    """The secret of the bucket's access key. Raises SettingsError if its file is empty."""
-    return _secret("blobs.secret_access_key_file", blobs.secret_access_key, blobs.secret_access_key_file)
+    Raises SettingsError if the file is empty.
+    """
+    if given is not None:
+        return given.get_secret_value()
+    assert file is not None
+    secret = file.read_text(encoding="utf-8").strip()
+    if not secret:
+        raise SettingsError([f"{key}_file: {file} is empty"])
+    return secret
 
 
 def database_of(store: StoreSettings) -> Path | str:
@@ -57,40 +68,49 @@ def database_of(store: StoreSettings) -> Path | str:
     return url
 
 
-def _secret(key: str, given: SecretStr | None, file: Path | None) -> str:
-    if given is not None:
-        return given.get_secret_value()
-    assert file is not None
-    secret = file.read_text(encoding="utf-8").strip()
-    if not secret:
-        raise SettingsError([f"{key}: {file} is empty"])
-    return secret
-
-
 def _line(error: dict[str, object]) -> str:
     location = error["loc"]
     assert isinstance(location, tuple)
+    if location[:1] == ("axis",) and location[2:3] and location[2] in _KINDS:
+        # pydantic's way to say which kind of account it tried; no key of the file
+        location = (*location[:2], *location[3:])
+    message = error["msg"]
+    if error["type"] == "union_tag_invalid":
+        location, message = (*location, "kind"), f"one of {', '.join(_KINDS)} expected"
     key = ".".join(str(part) for part in location) or "configuration"
     found = error.get("input")
-    hidden = any("secret" in str(part) for part in location) or not isinstance(found, str | int | float | bool)
-    shown = "" if hidden else f", found {found!r}"
-    return f"{key}: {error['msg']}{shown}"
+    shown = "" if _is_hidden(location, found) else f", found {found!r}"
+    return f"{key}: {message}{shown}"
+
+
+def _is_hidden(location: tuple[object, ...], found: object) -> bool:
+    """Whether a wrong value may be a secret, or a URL with one in it, or is too much to repeat."""
+    secret = any(word in str(part) for part in location for word in _SECRETS)
+    return secret or not isinstance(found, str | int | float | bool) or "@" in str(found)
 
 
 def _unreadable(settings: Settings) -> list[str]:
     """Files the configuration names that cannot be used."""
-    files: list[tuple[str, Path | None]] = [
-        ("server.tls_certificate", settings.server.tls_certificate),
-        ("server.tls_key", settings.server.tls_key),
-        ("server.client_ca", settings.server.client_ca),
-        ("store.url_file", settings.store.url_file),
-        ("blobs.secret_access_key_file", settings.blobs.secret_access_key_file),
-        ("blobs.ca_file", settings.blobs.ca_file),
-    ]
-    for name, axis in settings.axis.items():
-        files.append((f"axis.{name}.secret_file", axis.secret_file))
-        files.append((f"axis.{name}.ca_file", axis.ca_file))
-    problems = [f"{key}: {path} is not a readable file" for key, path in files if path and not path.is_file()]
+    problems = [f"{key}: {path} is not a readable file" for key, path in files(settings) if not path.is_file()]
     if not settings.signatures.trust_dir.is_dir():
         problems.append(f"signatures.trust_dir: {settings.signatures.trust_dir} is not a directory")
     return problems
+
+
+def files(section: BaseModel, above: str = "") -> Iterator[tuple[str, Path]]:
+    """Every file that a configuration names and something else must have made, by its key."""
+    for name in type(section).model_fields:
+        yield from _files(getattr(section, name), f"{above}{name}")
+
+
+def _files(value: object, key: str) -> Iterator[tuple[str, Path]]:
+    if isinstance(value, BaseModel):
+        yield from files(value, f"{key}.")
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _files(each, f"{key}.{name}")
+    elif isinstance(value, tuple):
+        for i, each in enumerate(value):
+            yield from _files(each, f"{key}[{i}]")
+    elif isinstance(value, Path) and key not in _OWN:
+        yield key, value

@@ -54,6 +54,36 @@ class ServerSettings(Section):
         return self
 
 
+class DoorSettings(Section):
+    """The VXP REST listener for vendor systems that use the national SDK (axis.md 2 to 4); off without a `listen`.
+
+    Callers prove who they are with the system id and secret of their entry under `vendors`.
+    """
+
+    listen: Annotated[str, StringConstraints(pattern=r"^((\[[0-9A-Fa-f:]+\]|[0-9A-Za-z.\-]+):[0-9]{1,5})?$")] = Field(
+        default="", description="Address and port; empty = no such listener."
+    )
+    tls_certificate: Path | None = Field(default=None, description="PEM chain of the server.")
+    tls_key: Path | None = Field(default=None, description="PEM key of the server.")
+    plaintext: bool = Field(
+        default=False, description="Without TLS on an address others can reach: for a network that is itself protected."
+    )
+    clock_skew_minutes: float = Field(
+        default=0,
+        ge=0,
+        le=7 * 24 * 60,
+        description="Most that a request's timestamp may be off; 0 = any: the SDK repeats old stamps.",
+    )
+
+    @model_validator(mode="after")
+    def _is_secured(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key come together")
+        if self.listen and self.tls_certificate is None and not self.plaintext and not is_loopback(self.listen):
+            raise ValueError("listen beyond loopback needs tls_certificate and tls_key, or plaintext = true")
+        return self
+
+
 class HealthSettings(Section):
     """The plaintext listener that serves grpc.health.v1 and nothing else."""
 
@@ -159,95 +189,6 @@ class LimitSettings(Section):
     header_bytes: int = Field(default=4 * MIB, gt=0, description="Most bytes of a packet outside attachment text.")
 
 
-class AxisSettings(Section):
-    """One account on the national axis (VXP: REST with HMAC headers)."""
-
-    endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#@]+$")] = Field(
-        description="Base URL; the operation name is appended.",
-    )
-    system_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")] = Field(
-        description="System id given by the axis.",
-    )
-    secret: SecretStr | None = Field(default=None, description="Secret given by the axis; better a file.")
-    secret_file: Path | None = Field(default=None, description="File with the secret, outer white space ignored.")
-    agencies: tuple[Code, ...] = Field(
-        min_length=1,
-        description="Roots whose units this account receives for, by current code.",
-    )
-    ca_file: Path | None = Field(default=None, description="PEM authorities for an https endpoint; none = system's.")
-    dialect: Literal["national", "dotnet", "bkav"] = Field(
-        default="national",
-        description="Form of packets: national Java SDK, .NET SDK, Bkav's axis. The next six change single habits.",
-    )
-    status_container: Literal["MessageHeader", "Status"] | None = Field(
-        default=None,
-        description="Element that holds a status.",
-    )
-    zip_rule: bool | None = Field(
-        default=None,
-        description="Files other than pdf, doc, docx and zip travel alone in a ZIP.",
-    )
-    type_practice: Literal["as_given", "sdk", "list_number"] | None = Field(
-        default=None,
-        description="Type and TypeDetail: as the vendor gave them, 1 and 0, or the list's number as Type.",
-    )
-    additions: bool | None = Field(default=None, description="Elements of the national SDK's own are written.")
-    receiver_added: Annotated[int, Field(ge=0, le=1)] | None = Field(
-        default=None,
-        description="The ReceiverType that means added.",
-    )
-    priority_five_is_normal: bool | None = Field(default=None, description="A received Priority 5 means 0.")
-    hash_form: Literal["short", "padded"] = Field(default="short", description="Form of hash-file, axis quirk.")
-    fetch: Literal["download", "get"] = Field(default="download", description="downloadEdoc or getEdoc.")
-    sent_list: Literal["by_docid", "by_sender"] = Field(
-        default="by_docid",
-        description="by_sender: an empty docId lists the sender's items, so a lost answer can be resolved by asking.",
-    )
-    on_unknown: Literal["hold", "resend"] = Field(
-        default="hold",
-        description="A document packet whose fate cannot be asked.",
-    )
-    settling_seconds: float = Field(
-        default=120, ge=0, le=86400, description="Time after which a missing list entry means absent."
-    )
-    poll_seconds: float = Field(default=30, ge=0.1, le=3600, description="Pause between two looks at what waits.")
-    recipients_per_message: int = Field(default=100, ge=1, le=5000, description="Recipients in one packet.")
-    max_packet_bytes: int = Field(default=420 * MIB, gt=0, description="Largest packet the peer takes.")
-    max_in_flight: int = Field(
-        default=0,
-        ge=0,
-        le=1000,
-        description="Packets under way to the axis at a time, all replicas together; 0 = no limit.",
-    )
-    refused_recipient: Literal["divide", "fail"] = Field(
-        default="divide",
-        description="A packet for several recipients refused because of one: sent again in halves, or failed whole.",
-    )
-    refused_recipient_codes: tuple[str, ...] = Field(
-        default=("18", "23"),
-        description="The axis's codes for a recipient that is unknown or locked.",
-    )
-    circuit_failures: int = Field(
-        default=5, ge=1, le=1000, description="Failures in a row after which the axis counts as down."
-    )
-    circuit_pause_seconds: float = Field(
-        default=5, gt=0, le=600, description="Pause between two probes of an axis that is down."
-    )
-    reconcile_minutes: float = Field(
-        default=15, ge=0, le=24 * 60, description="Pause between two comparisons with the axis's lists; 0 = none."
-    )
-    reconcile_days: float = Field(default=7, gt=0, le=366, description="How far back a comparison looks.")
-    connect_seconds: float = Field(default=10, gt=0, le=600, description="Longest wait for a connection.")
-    read_seconds: float = Field(default=60, gt=0, le=3600, description="Longest silence of the peer.")
-    total_seconds: float = Field(default=600, gt=0, le=3600, description="Longest call.")
-
-    @model_validator(mode="after")
-    def _has_one_secret(self) -> Self:
-        if (self.secret is None) == (self.secret_file is None):
-            raise ValueError("exactly one of secret and secret_file is required")
-        return self
-
-
 class DeliverySettings(Section):
     """The outbox and the directory, whatever the axis."""
 
@@ -262,6 +203,19 @@ class DeliverySettings(Section):
     receipt: Literal["vendor_ack", "stored"] = Field(
         default="vendor_ack",
         description="When status 01 is sent: after the vendor's acknowledgement, or once stored here.",
+    )
+    local: Literal["direct", "routed"] = Field(
+        default="direct",
+        description="Documents between agencies served here: handed over directly, or by their route like all others.",
+    )
+    failover_seconds: float = Field(
+        default=60,
+        ge=0,
+        le=86400,
+        description="Time for which an account must be down before what waits takes the next account of its route.",
+    )
+    directory_accounts: tuple[str, ...] = Field(
+        default=(), description="Accounts whose directories are taken, the first wins; none = the first account."
     )
     directory_hours: float = Field(default=24, gt=0, le=8760, description="Pause between two directory syncs.")
     extra_holidays: tuple[date, ...] = Field(
@@ -305,5 +259,17 @@ class VendorSettings(Section):
     id: Name = Field(description="Name of the system in logs and metrics.")
     uri_sans: tuple[str, ...] = Field(default=(), description="URI subject alternative names of its certificates.")
     certificate_sha256: tuple[Sha256, ...] = Field(default=(), description="SHA-256 of its certificates (DER).")
+    door_system_id: Annotated[str, StringConstraints(max_length=64, pattern=r"^[\x21-\x7e]*$")] = Field(
+        default="", description="System id with which it comes through the door; empty = it does not."
+    )
+    door_secret: SecretStr | None = Field(default=None, description="The secret of that system id; better a file.")
+    door_secret_file: Path | None = Field(default=None, description="File with the secret, white space ignored.")
     serves: tuple[Code, ...] = Field(default=(), description="Roots whose documents it receives and may act for.")
     acts_for: tuple[Code, ...] = Field(default=(), description="Roots it may act for without receiving.")
+
+    @model_validator(mode="after")
+    def _has_whole_door(self) -> Self:
+        secrets = [given for given in (self.door_secret, self.door_secret_file) if given is not None]
+        if len(secrets) != (1 if self.door_system_id else 0):
+            raise ValueError("door_system_id and exactly one of door_secret and door_secret_file come together")
+        return self

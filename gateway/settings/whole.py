@@ -7,10 +7,12 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.domain.agency import code_key
+from gateway.domain.routing import LOCAL
+from gateway.settings.accounts import AxisAccount, RouteSettings
 from gateway.settings.sections import (
-    AxisSettings,
     BlobSettings,
     DeliverySettings,
+    DoorSettings,
     HealthSettings,
     LimitSettings,
     LogSettings,
@@ -43,7 +45,9 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     signatures: SignatureSettings
     limits: LimitSettings = LimitSettings()
-    axis: dict[Name, AxisSettings] = Field(min_length=1, max_length=1)
+    door: DoorSettings = DoorSettings()
+    axis: dict[Name, AxisAccount] = Field(min_length=1, max_length=16)
+    routes: tuple[RouteSettings, ...] = ()
     delivery: DeliverySettings = DeliverySettings()
     retention: RetentionSettings = RetentionSettings()
     vendors: tuple[VendorSettings, ...] = Field(min_length=1)
@@ -66,6 +70,7 @@ class Settings(BaseSettings):
             ("id", [v.id for v in self.vendors]),
             ("uri_sans", [san for v in self.vendors for san in v.uri_sans]),
             ("certificate_sha256", [print_ for v in self.vendors for print_ in v.certificate_sha256]),
+            ("door_system_id", [v.door_system_id for v in self.vendors if v.door_system_id]),
             ("serves", [code_key(root) for v in self.vendors for root in v.serves]),
         ):
             twice = [value for value, times in Counter(values).items() if times > 1]
@@ -74,4 +79,23 @@ class Settings(BaseSettings):
         trial = self.server.plaintext_loopback_vendor
         if trial and trial not in {v.id for v in self.vendors}:
             raise ValueError("server.plaintext_loopback_vendor names no vendor")
+        if self.door.listen and not any(v.door_system_id for v in self.vendors):
+            raise ValueError("door.listen: no vendor has a door_system_id")
+        return self
+
+    @model_validator(mode="after")
+    def _accounts_are_known(self) -> Self:
+        if LOCAL in self.axis:
+            raise ValueError(f"axis: {LOCAL} is the name of the gateway's own route")
+        named = [(f"routes[{i}].via", name) for i, route in enumerate(self.routes) for name in route.via]
+        named += [("delivery.directory_accounts", name) for name in self.delivery.directory_accounts]
+        unknown = [f"{key}: no account {name}" for key, name in named if name not in self.axis]
+        if unknown:
+            raise ValueError("; ".join(unknown))
+        roots = [code_key(root) for route in self.routes for root in route.agencies or ("",)]
+        twice = [root or "the rest" for root, times in Counter(roots).items() if times > 1]
+        if twice:
+            raise ValueError(f"routes: given twice: {', '.join(sorted(twice))}")
+        if any(len(set(route.via)) != len(route.via) for route in self.routes):
+            raise ValueError("routes: an account twice in one via")
         return self

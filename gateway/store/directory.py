@@ -74,6 +74,21 @@ class SqlDirectory(Directory):
 
         return await self._database.read(work)
 
+    async def lineages_of(self, agencies: Collection[AgencyId]) -> Mapping[AgencyId, Sequence[Agency]]:
+        """See Directory. A few statements for each level of the tree, however many are asked for."""
+
+        async def work(conn: AsyncConnection) -> Mapping[AgencyId, Agency]:
+            whole: dict[AgencyId, Agency] = {}
+            wanted = set(agencies)
+            while wanted:
+                found = await agencies_by_id(conn, wanted)
+                whole.update(found)
+                wanted = {each.parent_id for each in found.values() if each.parent_id is not None} - whole.keys()
+            return whole
+
+        whole = await self._database.read(work)
+        return {agency: _line(whole[agency], whole) for agency in agencies if agency in whole}
+
     async def page(
         self, *, after_code: str, limit: int, parent: AgencyId | None, query: str, include_closed: bool
     ) -> tuple[Agency, ...]:
@@ -322,14 +337,14 @@ def _columns(change: diff.Change) -> dict[str, object]:
 
 
 def _lineages(whole: Mapping[AgencyId, Agency]) -> Mapping[AgencyId, Sequence[Agency]]:
-    found: dict[AgencyId, Sequence[Agency]] = {}
-    for agency in whole.values():
-        if not agency.active:
-            continue
-        line = {agency.id: agency}
-        parent = agency.parent_id
-        while parent is not None and parent in whole and parent not in line:
-            line[parent] = whole[parent]
-            parent = whole[parent].parent_id
-        found[agency.id] = tuple(line.values())
-    return found
+    return {agency.id: _line(agency, whole) for agency in whole.values() if agency.active}
+
+
+def _line(agency: Agency, whole: Mapping[AgencyId, Agency]) -> Sequence[Agency]:
+    """An agency and what is above it, nearest first, as far as `whole` has it; a loop ends it."""
+    line = {agency.id: agency}
+    parent = agency.parent_id
+    while parent is not None and parent in whole and parent not in line:
+        line[parent] = whole[parent]
+        parent = whole[parent].parent_id
+    return tuple(line.values())

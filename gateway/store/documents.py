@@ -1,6 +1,6 @@
 """Implements Documents: what vendors submitted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import uuid4
 
@@ -12,6 +12,7 @@ from gateway.domain.document import BusinessType, ResponseFor
 from gateway.domain.ids import Digest, DocumentUid, VendorId
 from gateway.domain.lifecycle import DeliveryState
 from gateway.domain.packet import PacketKind, StoredObject
+from gateway.domain.routing import Share
 from gateway.domain.status import DeliveryChange
 from gateway.ports.outbound import (
     Acceptance,
@@ -252,15 +253,16 @@ async def _insert_deliveries(conn: AsyncConnection, uid: DocumentUid, acceptance
     chunks = [
         NewMessage(
             kind=PacketKind.DOCUMENT,
-            route=acceptance.route,
+            route=share.accounts[0],
             ordering_key=key,
             lane=lane if acceptance.follows is None else None,
             priority=document.other_info.priority,
             document=uid,
-            deliveries=chunk,
+            deliveries=[ids[place] for place in places],
             deadline_at=acceptance.deadline_at,
+            alternatives=share.accounts[1:],
         )
-        for lane, chunk in enumerate(batches(ids, acceptance.recipients_per_message))
+        for lane, (share, places) in enumerate(_packets(acceptance))
     ]
     await enqueue(conn, chunks, at=at)
     queued = DeliveryChange(state=DeliveryState.QUEUED.value, attempts=0, reason="")
@@ -275,6 +277,14 @@ async def _insert_deliveries(conn: AsyncConnection, uid: DocumentUid, acceptance
         for recipient in document.to
     ]
     await eventlog.append(conn, news, at=at)
+
+
+def _packets(acceptance: Acceptance) -> Iterator[tuple[Share, Sequence[int]]]:
+    """Places of the recipients of each packet, share by share."""
+    assert sorted(p for share in acceptance.shares for p in share.places) == list(range(len(acceptance.document.to)))
+    for share in acceptance.shares:
+        for places in batches(share.places, share.together):
+            yield share, places
 
 
 def _accepted(uid: DocumentUid, acceptance: Acceptance, at: datetime) -> SentDocument:

@@ -35,6 +35,8 @@ async def end(conn: AsyncConnection, held: rows.Row, settlement: Settlement, at:
     }
     if settlement.counted or settlement.state not in LEASABLE:
         ended["interruptions"] = None
+    if settlement.bound:
+        ended["alternatives"] = None
     if settlement.state is MessageState.SENT:
         ended |= {"axis_doc_id": settlement.axis_doc_id, "sent_at": at}
     await conn.execute(sa.update(messages).where(messages.c.id == held.id).values(ended))

@@ -72,13 +72,13 @@ async def append(conn: AsyncConnection, new: Sequence[NewEvent], *, at: datetime
     await conn.execute(sa.insert(events), values)
 
 
-async def _last(conn: AsyncConnection) -> int:
+async def last_position(conn: AsyncConnection) -> int:
     """Position of the newest event; read before the events, so that none below it is missing."""
     return int((await conn.execute(sa.select(counters.c.value).where(counters.c.name == "events"))).scalar_one())
 
 
 async def _head(conn: AsyncConnection) -> LogHead:
-    last = await _last(conn)
+    last = await last_position(conn)
     epoch = (await conn.execute(sa.select(meta.c.value).where(meta.c.name == "epoch"))).scalar_one()
     first = (await conn.execute(sa.select(sa.func.min(events.c.position)))).scalar_one()
     return LogHead(epoch=epoch, first=last if first is None else first - 1, last=last)
@@ -87,7 +87,7 @@ async def _head(conn: AsyncConnection) -> LogHead:
 async def _page(
     conn: AsyncConnection, vendor: VendorId, under: AgencyId | None, after: int, limit: int
 ) -> tuple[EventPage, int]:
-    last = await _last(conn)
+    last = await last_position(conn)
     high = min(last, after + WINDOW)
     wanted = (
         sa.select(

@@ -1,7 +1,6 @@
 """What an auditor is told of a document, the same while it is kept and after it was removed: no content, no secrets."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -102,10 +101,10 @@ def _identity(row: rows.Row) -> dict[str, Any]:
 
 
 async def _recipients(conn: AsyncConnection, uids: Collection[str]) -> Mapping[str, list[Facts]]:
-    carried = sa.select(message_deliveries.c.delivery, messages.c.sent_at)
+    carried = sa.select(message_deliveries.c.delivery, messages.c.sent_at, messages.c.route)
     carried = carried.join(messages, messages.c.id == message_deliveries.c.message)
-    sent: dict[str, datetime | None] = {
-        row[0]: row[1] for row in await conn.execute(carried.where(_in(messages, uids)))
+    carriers: dict[str, rows.Row] = {
+        each.delivery: each for each in await conn.execute(carried.where(_in(messages, uids)))
     }
     told = await _statuses(conn, sa.select(deliveries.c.id).where(_in(deliveries, uids)))
     columns = sa.select(
@@ -115,12 +114,14 @@ async def _recipients(conn: AsyncConnection, uids: Collection[str]) -> Mapping[s
     found: dict[str, list[Facts]] = {}
     ordered = columns.where(_in(deliveries, uids)).order_by(deliveries.c.document, deliveries.c.position)
     for row in await conn.execute(ordered):
+        carrier = carriers.get(row.id)
         found.setdefault(row.owner, []).append(
             {
                 "recipient": row.recipient_code,
                 "state": row.state,
                 "axis_doc_id": row.axis_doc_id,
-                "sent_at": _instant(sent.get(row.id)),
+                "account": None if carrier is None else carrier.route,
+                "sent_at": None if carrier is None else _instant(carrier.sent_at),
                 "attempts": row.attempts,
                 "reason": row.reason,
                 "updated_at": _instant(row.updated_at),

@@ -79,7 +79,7 @@ async def order(conn: AsyncConnection, acceptance: Acceptance) -> str:
         if key is not None:
             return str(key)
     document = acceptance.document
-    return document_order(acceptance.route, document.sender.organ_id, document.document_id)
+    return document_order(document.sender.organ_id, document.document_id)
 
 
 async def overtaken(conn: AsyncConnection, message: str) -> bool:

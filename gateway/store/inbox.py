@@ -42,6 +42,16 @@ _CONTENT_CONFLICT = PacketDefect(
 _DONE = {ItemState.STORED: ItemState.SETTLED, ItemState.QUARANTINED: ItemState.REJECTED}
 
 
+REOPENED: Mapping[str, object] = {
+    "state": ItemState.FETCHED.value,
+    "told_at": None,
+    "defect_code": None,
+    "defect_path": None,
+    "defect_message": None,
+}
+"""Columns of an item that is to be read again."""
+
+
 class SqlInboundItems(InboundItems):
     """The axis items in the store. Raises IllegalMoveError where a flow leaves the lifecycle."""
 
@@ -136,6 +146,26 @@ class SqlInboundItems(InboundItems):
     async def quarantine(self, received: Received, defect: PacketDefect) -> None:
         """See InboundItems."""
         await self._database.write(lambda conn: _quarantine(conn, received, defect))
+
+    async def reopen(self, account: AccountName, axis_doc_id: AxisDocId) -> None:
+        """See InboundItems."""
+        mine = sa.and_(axis_items.c.account == account, axis_items.c.axis_doc_id == axis_doc_id)
+        kept = axis_items.c.state.in_([ItemState.QUARANTINED.value, ItemState.REJECTED.value])
+        await self._database.write(lambda conn: conn.execute(sa.update(axis_items).where(mine, kept).values(REOPENED)))
+
+    async def defect(self, account: AccountName, axis_doc_id: AxisDocId) -> PacketDefect | None:
+        """See InboundItems."""
+        said = sa.select(axis_items.c.defect_code, axis_items.c.defect_path, axis_items.c.defect_message).where(
+            axis_items.c.account == account, axis_items.c.axis_doc_id == axis_doc_id
+        )
+
+        async def work(conn: AsyncConnection) -> PacketDefect | None:
+            row = (await conn.execute(said)).one_or_none()
+            if row is None or row.defect_code is None:
+                return None
+            return PacketDefect(code=row.defect_code, path=row.defect_path or "", message=row.defect_message or "")
+
+        return await self._database.read(work)
 
     async def told(self, account: AccountName, ids: Collection[AxisDocId], *, at: datetime) -> None:
         """See InboundItems. Repeating it changes nothing, nor does telling of an item that retention removed."""

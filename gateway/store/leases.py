@@ -62,7 +62,7 @@ class Demand:
 
 async def take(conn: AsyncConnection, demand: Demand, *, at: datetime) -> tuple[LeasedMessage, ...]:
     """Lease what is due and may go."""
-    await postgres.alone(conn, postgres.order_of(demand.route), shared=True)
+    await postgres.alone(conn, postgres.ORDER, shared=True)
     room = demand.limit
     if demand.cap is not None:
         room = min(room, demand.cap - await _holding(conn, demand.route, at))

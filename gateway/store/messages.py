@@ -37,6 +37,7 @@ _INHERITED = (
     messages.c.created_at,
     messages.c.document,
     messages.c.deadline_at,
+    messages.c.alternatives,
 )
 """What both halves of a divided message have of it."""
 
@@ -55,6 +56,8 @@ class NewMessage:
     deliveries: Sequence[str] = ()
     report: StatusReport | None = None
     deadline_at: datetime | None = None
+    alternatives: tuple[AccountName, ...] = ()
+    """Accounts that may carry it while `route` is down, in order."""
 
 
 def urgency(priority: int) -> int:
@@ -62,12 +65,13 @@ def urgency(priority: int) -> int:
     return priority if priority in set(Priority) else Priority.NORMAL
 
 
-def document_order(route: AccountName, sender: str, document_id: str) -> str:
+def document_order(sender: str, document_id: str) -> str:
     """Ordering key of what is sent about one document of ours: its packets, one lane per chunk; a recall, no lane.
 
-    `document_id` is that of the document, not of the recall.
+    The same on every route: a recall waits for all packets, whoever carries them. Keys of earlier releases begin with
+    the route. `document_id` is that of the document, not of the recall.
     """
-    return f"{route}|{code_key(sender)}|{document_id}"
+    return f"{code_key(sender)}|{document_id}"
 
 
 def status_message(route: AccountName, report: StatusReport) -> NewMessage:
@@ -113,6 +117,7 @@ async def enqueue(conn: AsyncConnection, new: Sequence[NewMessage], *, at: datet
             "place": place,
             "report": None if each.report is None else to_json(each.report),
             "deadline_at": each.deadline_at,
+            "alternatives": to_json(each.alternatives) if each.alternatives else None,
         }
         for message_id, sequence, place, each in zip(ids, numbers, _places(new, numbers), new, strict=True)
         for asked in [asked_since if each.report is None else None]

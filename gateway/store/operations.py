@@ -29,6 +29,7 @@ from gateway.store import auditing, following, postgres, rows
 from gateway.store.codec import from_json
 from gateway.store.endings import LEASABLE, carry_over, end
 from gateway.store.engine import Database
+from gateway.store.inbox import REOPENED
 from gateway.store.moves import check
 from gateway.store.tables import (
     agencies,
@@ -64,6 +65,7 @@ _LINE = sa.select(
     messages.c.sent_at,
     messages.c.axis_doc_id,
     messages.c.report,
+    messages.c.alternatives,
     documents.c.uid,
     documents.c.document_id,
     documents.c.header,
@@ -154,13 +156,6 @@ class SqlOperations(Operations):
         """See Operations."""
         mine = sa.and_(axis_items.c.account == account, axis_items.c.axis_doc_id == axis_doc_id)
         held = sa.select(axis_items.c.state, axis_items.c.defect_code).where(mine).with_for_update()
-        again = {
-            "state": ItemState.FETCHED.value,
-            "told_at": None,
-            "defect_code": None,
-            "defect_path": None,
-            "defect_message": None,
-        }
 
         async def work(conn: AsyncConnection) -> ItemState | None:
             row = (await conn.execute(held)).one_or_none()
@@ -169,7 +164,7 @@ class SqlOperations(Operations):
             state = ItemState(row.state)
             if state in _IN_QUARANTINE:
                 check(ITEM_MOVES, state, ItemState.FETCHED)
-                await conn.execute(sa.update(axis_items).where(mine).values(again))
+                await conn.execute(sa.update(axis_items).where(mine).values(REOPENED))
                 said = {"operator": operator, "action": f"retake after {row.defect_code}", "reason": reason}
                 await _note(conn, account, axis_doc_id, said, at)
             return state
@@ -234,6 +229,7 @@ async def _facts(conn: AsyncConnection, row: rows.Row, at: datetime) -> MessageF
         settle_after=row.settle_after,
         sent_at=row.sent_at,
         axis_doc_id=None if row.axis_doc_id is None else AxisDocId(row.axis_doc_id),
+        alternatives=() if row.alternatives is None else from_json(tuple[AccountName, ...], row.alternatives),
         recipients=await _recipient_lines(conn, row.id),
         attempts=await _attempt_lines(conn, row.id),
     )
@@ -277,7 +273,8 @@ async def _attempt_lines(conn: AsyncConnection, message: str) -> tuple[AttemptLi
 async def _carry_out(conn: AsyncConnection, message: str, order: Order, at: datetime) -> Done | NotDone:
     after = RULES[order.action].after
     if after is MessageState.QUEUED:
-        await _keep_leases_off(conn, message)
+        # Until this transaction ends, nothing is leased that the message would go before, whatever its route.
+        await postgres.alone(conn, postgres.ORDER)
     columns = sa.select(
         *(messages.c.id, messages.c.state, messages.c.attempts, messages.c.document),
         *(messages.c.lease_token, messages.c.lease_until, sa.null().label("started_at")),
@@ -297,17 +294,11 @@ async def _carry_out(conn: AsyncConnection, message: str, order: Order, at: date
         reason=order.words,
         counted=False,
         axis_doc_id=order.axis_doc_id if order.action is Action.MARK_SENT else None,
+        bound=order.action is Action.REQUEUE and state is MessageState.HELD,
     )
     await end(conn, row, settlement, at)
     await carry_over(conn, (message,), settlement, at)
     return Done(before=state, after=after)
-
-
-async def _keep_leases_off(conn: AsyncConnection, message: str) -> None:
-    """Until this transaction ends, nothing of the message's route is leased that it would go before."""
-    route = (await conn.scalars(sa.select(messages.c.route).where(messages.c.id == message))).one_or_none()
-    if route is not None:
-        await postgres.alone(conn, postgres.order_of(AccountName(route)))
 
 
 async def _superseded(conn: AsyncConnection, document: str) -> bool:

@@ -1,5 +1,6 @@
 """Implements OutboxQueue: leases, and the ends of attempts."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from gateway.store import leases, rows
 from gateway.store.depth import measure
 from gateway.store.endings import LEASABLE, carry_over, end, locked
 from gateway.store.engine import Database
+from gateway.store.failover import hand_over
 from gateway.store.messages import split
 from gateway.store.moves import IllegalMoveError, check
 from gateway.store.tables import messages
@@ -95,6 +97,22 @@ class SqlOutboxQueue(OutboxQueue):
 
         return await self._database.write(work)
 
+    async def fail_over(
+        self, route: AccountName, *, among: Collection[AccountName], at: datetime, most: int | None = None
+    ) -> Mapping[AccountName, int]:
+        """See OutboxQueue. What has been due longest is first."""
+        return await self._database.write(lambda conn: hand_over(conn, route, among, at, most=most))
+
+    async def is_anothers(self, message: LeasedMessage, axis_doc_id: AxisDocId) -> bool:
+        """See OutboxQueue."""
+        same = sa.and_(messages.c.route == message.route, messages.c.axis_doc_id == axis_doc_id)
+        other = sa.exists().where(same, messages.c.sent_at.is_not(None), messages.c.id != message.id)
+
+        async def work(conn: AsyncConnection) -> bool:
+            return bool((await conn.execute(sa.select(other))).scalar_one())
+
+        return await self._database.read(work)
+
     async def abandon(self, owner: str, *, at: datetime) -> int:
         """See OutboxQueue."""
         mine = sa.and_(messages.c.lease_token.is_not(None), messages.c.lease_owner == owner)
@@ -172,5 +190,9 @@ async def _held(conn: AsyncConnection, message: LeasedMessage) -> rows.Row | Non
 
 
 async def _maybe_sent(conn: AsyncConnection, message: LeasedMessage) -> rows.Row | None:
-    """The message's row, whoever has the lease, if it may have been sent without anyone knowing; locked."""
-    return await locked(conn, message.id, messages.c.state.in_([state.value for state in _MAYBE_SENT]))
+    """The message's row, whoever has the lease, if it may have been sent without anyone knowing; locked.
+
+    Not where another account has taken it over since: the proof is not about that one's packet.
+    """
+    maybe = messages.c.state.in_([state.value for state in _MAYBE_SENT])
+    return await locked(conn, message.id, maybe, messages.c.route == message.route)

@@ -89,7 +89,7 @@ async def _delivery(conn: AsyncConnection, report: StatusReport, forms: _Forms) 
     recall = sa.case((documents.c.business_type == BusinessType.RECALL.value, 1), else_=0)
     rank = recall.desc() if report.status_code in (AGREED, NOT_AGREED) else recall
     wanted = wanted.order_by(rank, documents.c.accepted_at.desc())
-    found = await _first(conn, wanted, documents, report.response_for)
+    found = await first_named(conn, wanted, documents, report.response_for)
     if isinstance(found, StatusUnplaced):
         return found
     event = NewEvent(
@@ -119,7 +119,7 @@ async def _reception(conn: AsyncConnection, report: StatusReport, forms: _Forms)
     )
     wanted = columns.select_from(inbound_documents.outerjoin(receptions, mine))
     wanted = wanted.where(inbound_documents.c.sender_code.in_(senders)).order_by(inbound_documents.c.received_at.desc())
-    found = await _first(conn, wanted, inbound_documents, about)
+    found = await first_named(conn, wanted, inbound_documents, about)
     if isinstance(found, StatusUnplaced):
         return found
     event = NewEvent(
@@ -132,7 +132,7 @@ async def _reception(conn: AsyncConnection, report: StatusReport, forms: _Forms)
     return _Subject(id=found.subject, event=event)
 
 
-async def _first(
+async def first_named(
     conn: AsyncConnection, wanted: sa.Select[tuple[str, ...]], table: sa.Table, about: ResponseFor
 ) -> rows.Row | StatusUnplaced:
     """The best row that has a subject: by DocumentId as written, by its normalised form, by number and notation."""

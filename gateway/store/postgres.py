@@ -8,7 +8,7 @@ SQLite's single writer gives for nothing rests here on locks, each held to the e
   message n has all messages below it, which is what "never behind an older one" needs.
 * Queues. Leases take their rows FOR UPDATE SKIP LOCKED: a row that another worker has just leased is looked at again as
   it is now and left out. An older snapshot is harmless where messages stop blocking: it blocks too much. An operator's
-  order may make a failed message wait, and block, again; it holds the route's advisory lock (`order_of`) alone, and
+  order may make a failed message wait, and block, again, on every route; it holds the advisory lock ORDER alone, and
   leases share it, each from a statement before the first that looks: a lease sees what the order did, or the order
   sees what the lease took.
 * "If still mine". Whoever changes a row by what it says (settle, acknowledge, store, split, told) reads it FOR UPDATE.
@@ -29,8 +29,6 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool, Pool
 
-from gateway.domain.ids import AccountName
-
 WRITERS = 8
 READERS = 4
 BATCH = 1
@@ -41,13 +39,10 @@ STATEMENT = timedelta(seconds=60)
 _ALONE = sa.text("SELECT pg_advisory_xact_lock(hashtext('lgsp-gateway'), hashtext(:job))")
 _SHARED = sa.text("SELECT pg_advisory_xact_lock_shared(hashtext('lgsp-gateway'), hashtext(:job))")
 NO_LIMIT = sa.text("SET LOCAL idle_in_transaction_session_timeout = 0")
+ORDER = "order"
+"""The job of changing which messages wait: leases share it, what makes one wait again has it alone."""
 _SPARE = 1
 """A connection of the writers' that `Database.alone` holds beside the transactions it covers."""
-
-
-def order_of(route: AccountName) -> str:
-    """The job of changing which of a route's messages wait: leases share it, what makes one wait again has it alone."""
-    return f"order {route}"
 
 
 async def alone(conn: AsyncConnection, job: str, *, shared: bool = False) -> None:

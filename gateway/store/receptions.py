@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.document import ResponseFor
 from gateway.domain.ids import AccountName, AgencyId, ReceptionId, VendorId
 from gateway.domain.lifecycle import RECEPTION_MOVES, ReceptionState
 from gateway.domain.packet import StoredObject
 from gateway.domain.status import REPEATABLE, StatusReport
-from gateway.ports.inbound import ReceivedEntry, Receptions
+from gateway.ports.inbound import ReceivedEntry, ReceptionFilter, ReceptionLine, Receptions, Source
 from gateway.ports.outbound import RequestReused
-from gateway.store import contents, rows
+from gateway.store import contents, receptionlists, rows
 from gateway.store.directory import agencies_by_id
 from gateway.store.engine import Database
 from gateway.store.messages import enqueue, status_message
@@ -33,6 +34,7 @@ _ENTRY = sa.select(
     receptions.c.delivery_attempt,
     inbound_documents.c.header,
     inbound_documents.c.warnings,
+    inbound_documents.c.account,
 ).join(inbound_documents, inbound_documents.c.id == receptions.c.document)
 
 
@@ -82,15 +84,35 @@ class SqlReceptions(Receptions):
 
         return await self._database.read(work)
 
+    async def listed(
+        self, vendor: VendorId, wanted: ReceptionFilter, *, skip: int, limit: int
+    ) -> tuple[ReceptionLine, ...]:
+        """See Receptions."""
+        return await self._database.read(lambda conn: receptionlists.listed(conn, vendor, wanted, skip, limit))
+
+    async def count(self, vendor: VendorId, *, most: int) -> int:
+        """See Receptions."""
+        return await self._database.read(lambda conn: receptionlists.count(conn, vendor, most))
+
+    async def find(self, agency: AgencyId, named: ResponseFor, *, recall_first: bool) -> ReceptionId | None:
+        """See Receptions."""
+        return await self._database.read(
+            lambda conn: receptionlists.find(conn, agency, named, recall_first=recall_first)
+        )
+
+    async def source(self, reception: ReceptionId) -> Source | None:
+        """See Receptions."""
+        return await self._database.read(lambda conn: receptionlists.source(conn, reception))
+
     async def acknowledge(
-        self, reception: ReceptionId, ack_id: str, *, receipt: StatusReport | None, at: datetime
+        self, reception: ReceptionId, ack_id: str | None, *, receipt: StatusReport | None, at: datetime
     ) -> ReceptionState | None:
         """See Receptions. An expired lease still counts while nobody has leased the entry again."""
         taken = ReceptionState.ACKNOWLEDGED
         return await self._database.write(lambda conn: _end(conn, reception, ack_id, taken, receipt=receipt, at=at))
 
     async def refuse(
-        self, reception: ReceptionId, ack_id: str, *, reason: str, receipt: StatusReport, at: datetime
+        self, reception: ReceptionId, ack_id: str | None, *, reason: str, receipt: StatusReport, at: datetime
     ) -> ReceptionState | None:
         """See Receptions."""
         refused = ReceptionState.REFUSED
@@ -132,14 +154,14 @@ class SqlReceptions(Receptions):
 async def _end(
     conn: AsyncConnection,
     reception: ReceptionId,
-    ack_id: str,
+    ack_id: str | None,
     after: ReceptionState,
     *,
     receipt: StatusReport | None,
     at: datetime,
     refusal: str = "",
 ) -> ReceptionState | None:
-    """Take an entry out of the inbox, if the lease named was the last one given."""
+    """Take an entry out of the inbox, if the lease named was the last one given, or if none is asked for."""
     held = sa.select(receptions.c.state, receptions.c.ack_id).where(receptions.c.id == reception).with_for_update()
     row = (await conn.execute(held)).one_or_none()
     if row is None:
@@ -147,7 +169,10 @@ async def _end(
     before = ReceptionState(row.state)
     if before in (ReceptionState.ACKNOWLEDGED, ReceptionState.REFUSED):
         return before
-    if row.ack_id is None or row.ack_id != ack_id:
+    if ack_id is None:
+        check(RECEPTION_MOVES, before, ReceptionState.LEASED)  # leased and ended in one step
+        before = ReceptionState.LEASED
+    elif row.ack_id is None or row.ack_id != ack_id:
         return None
     check(RECEPTION_MOVES, before, after)
     ended = {"state": after.value, "refusal": refusal, "waiting_since": None, "lease_until": None}

@@ -160,6 +160,7 @@ def entry_of(row: Row, recipient: Agency, attachments: Iterable[Attachment]) -> 
     """A reception with its document's columns joined."""
     return ReceivedEntry(
         id=ReceptionId(row.id),
+        account=AccountName(row.account),
         recipient=recipient,
         document=document_of(row.header, attachments),
         received_at=row.received_at,

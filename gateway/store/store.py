@@ -6,11 +6,13 @@ from pathlib import Path
 
 from gateway.store.blobindex import SqlBlobIndex
 from gateway.store.claims import SqlClaims
+from gateway.store.correspondence import SqlCorrespondence
 from gateway.store.directory import SqlDirectory
 from gateway.store.discrepancies import SqlDiscrepancies
 from gateway.store.documents import SqlDocuments
 from gateway.store.engine import Database, place
 from gateway.store.eventlog import SqlEventLog
+from gateway.store.feed import SqlStatusFeed
 from gateway.store.inbox import SqlInboundItems
 from gateway.store.migrate import require_current, upgrade
 from gateway.store.operations import SqlOperations
@@ -32,6 +34,8 @@ class Store:
     items: SqlInboundItems
     receptions: SqlReceptions
     events: SqlEventLog
+    feed: SqlStatusFeed
+    correspondence: SqlCorrespondence
     claims: SqlClaims
     discrepancies: SqlDiscrepancies
     reconciliation: SqlReconciliation
@@ -74,6 +78,8 @@ def _store(database: Database) -> Store:
         items=SqlInboundItems(database),
         receptions=SqlReceptions(database),
         events=SqlEventLog(database),
+        feed=SqlStatusFeed(database),
+        correspondence=SqlCorrespondence(database),
         claims=SqlClaims(database),
         discrepancies=SqlDiscrepancies(database),
         reconciliation=SqlReconciliation(database),

@@ -19,6 +19,8 @@ metadata = sa.MetaData(
 )
 
 
+IS_MOVABLE = "state = 'queued' AND alternatives IS NOT NULL"
+"""What another account may take over, written as its index."""
 IS_UNSETTLED = "state IN ('queued', 'submitting', 'uncertain', 'held')"
 """What keeps younger messages waiting, written as the index that finds it: databases compare the text."""
 
@@ -220,9 +222,12 @@ messages = sa.Table(
     sa.Column("deadline_at", Instant),
     # Leases in a row that ran out while nobody ended the attempt; null = none.
     sa.Column("interruptions", sa.BigInteger),
+    # Accounts that may carry it instead, in order, as a JSON list; null = none.
+    sa.Column("alternatives", TEXT),
     _partial("ix_messages_due", "priority", "due_at", "sequence", where="due_at IS NOT NULL"),
     _partial("ix_messages_route_due", "route", "priority", "due_at", "sequence", where="due_at IS NOT NULL"),
     _partial("ix_messages_route_oldest", "route", "due_at", "sequence", where="due_at IS NOT NULL"),
+    _partial("ix_messages_movable", "route", "alternatives", "due_at", "sequence", where=IS_MOVABLE),
     _partial("ix_messages_unsettled", "ordering_key", "lane", where=IS_UNSETTLED),
     _partial("ix_messages_leased", "route", "lease_until", where="lease_token IS NOT NULL"),
     _partial("ix_messages_deadline", "deadline_at", where="deadline_at IS NOT NULL AND sent_at IS NULL"),
@@ -371,7 +376,7 @@ statuses_out = sa.Table(
 statuses_in = sa.Table(
     "statuses_in",
     metadata,
-    # A delivery's or a reception's id.
+    # A delivery's or a reception's id; a take-back asked by us is filed under the delivery it went to.
     sa.Column("subject", TEXT, primary_key=True),
     sa.Column("code", TEXT, primary_key=True),
     # The report's timestamp for codes that may come again, else empty.
@@ -447,3 +452,20 @@ interventions = sa.Table(
     sa.ForeignKeyConstraint(["account", "axis_doc_id"], ["axis_items.account", "axis_items.axis_doc_id"]),
 )
 """What operators did to axis items; what they did to messages stands among the attempts."""
+
+feeds = sa.Table(
+    "feeds",
+    metadata,
+    sa.Column("vendor", TEXT, primary_key=True),
+    number("after"),
+    instant("began_at"),
+)
+"""How far a vendor system that comes through the door has taken over the statuses in the event log: all up to `after`
+and those in feed_taken."""
+
+feed_taken = sa.Table(
+    "feed_taken",
+    metadata,
+    sa.Column("vendor", TEXT, primary_key=True),
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+)

@@ -30,7 +30,7 @@ class LiteralXml:
         self._pieces: list[str] = ['<?xml version="1.0" encoding="UTF-8"?>\n']
         self._open: list[str] = []
 
-    def open(self, name: str, **attributes: str) -> None:
+    def open(self, name: str, /, **attributes: str) -> None:
         """A start tag on a line of its own."""
         self._pieces.append(f"{self._indent()}{_tag(name, attributes)}\n")
         self._open.append(name)
@@ -40,11 +40,11 @@ class LiteralXml:
         name = self._open.pop()
         self._pieces.append(f"{self._indent()}</{name}>\n")
 
-    def leaf(self, name: str, text: str, **attributes: str) -> None:
+    def leaf(self, name: str, text: str, /, **attributes: str) -> None:
         """An element with text, on one line. Raises UnwritableTextError."""
         self._pieces.append(f"{self._indent()}{_tag(name, attributes)}{escape(text)}</{name}>\n")
 
-    def begin(self, name: str, **attributes: str) -> None:
+    def begin(self, name: str, /, **attributes: str) -> None:
         """A start tag whose content the caller writes between two cuts; `end` follows without white space."""
         self._pieces.append(f"{self._indent()}{_tag(name, attributes)}")
         self._open.append(name)

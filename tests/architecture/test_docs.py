@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from gateway.settings import load
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
@@ -53,6 +55,21 @@ def test_trial_configuration_is_accepted(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_operators_examples_are_accepted(tmp_path):
+    """The examples of routes and of the door on the operators' page are one good configuration, files aside."""
+    (tmp_path / "file").write_text("dummy\n", encoding="utf-8")
+    page = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    head = f'[server]\nplaintext_loopback_vendor = "office-a"\n[signatures]\ntrust_dir = "{tmp_path}"\n'
+    text = head + "".join(block for block in blocks if "[[routes]]" in block or "[door]" in block)
+    file = tmp_path / "gateway.toml"
+    file.write_text(re.sub(r'"/(?:run|etc)/[^"]*"', f'"{tmp_path}/file"', text), encoding="utf-8")
+    settings = load(file)
+    assert [route.via for route in settings.routes] == [("neighbour", "national"), ("national",)]
+    assert settings.door.listen
+    assert settings.vendors[0].door_system_id
 
 
 def test_example_document_becomes_a_strict_packet(tmp_path):

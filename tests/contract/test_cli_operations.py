@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.domain.ids import AccountName
 from gateway.domain.lifecycle import ItemState, MessageState
 from gateway.domain.packet import PacketDefect
 from gateway.ports.outbound import Settlement
@@ -87,10 +89,27 @@ async def test_a_held_message_is_found_shown_and_resolved(world, config):
     assert (done.returncode, lines(done)) == (0, [{"message": message, "before": "held", "after": "sent"}])
     (shown,) = lines(await run(config, "outbox", "show", message, "--json"))
     assert (shown["axis_doc_id"], shown["uid"]) == ("ax-1", taken.sent.uid)
+    assert (shown["line"]["route"], shown["alternatives"]) == (ROUTE, [])
     assert [one["reason"] for one in shown["attempts"]] == [
         "the answer was lost \x1b[2J",
         "found on the axis by operator anna: seen",
     ]
+
+
+@on_sqlite
+async def test_the_way_of_a_message_is_shown(world, config):
+    """Lists name the account, one message's facts also those that would take over, and what became of it when."""
+    other = AccountName("provincial")
+    await world.store.documents.accept(world.acceptance(via=(ROUTE, other)), at=NOW)
+    await world.store.outbox.fail_over(ROUTE, among={other}, at=NOW)
+    listed = (await run(config, "outbox", "list")).stdout.splitlines()
+    assert "account" in listed[0]
+    assert other in listed[1]
+    (message,) = [line["id"] for line in lines(await run(config, "outbox", "list", "--json"))]
+    shown = (await run(config, "outbox", "show", message)).stdout
+    assert re.search(rf"account +{other}\n", shown)
+    assert re.search(rf"or, if it is down +{ROUTE}\n", shown)
+    assert f"account {ROUTE} is down; goes by {other}" in shown
 
 
 @on_sqlite

@@ -4,9 +4,6 @@ import asyncio
 import base64
 import hashlib
 import json
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +14,9 @@ import psutil
 import pytest
 
 from gateway.sandbox.serve import Address, Running, SandboxOptions, read_options, running
-from tests.unit.sandbox.calls import Client, make_document, make_status, read_envelope, sign
+from tests.contract.sandbox_faces import exchange, read_peak, sandbox_in_a_process
+from tests.fakes.javasdk import sign
+from tests.unit.sandbox.calls import Client, make_document, make_status, read_envelope
 
 SIGNED_1 = (
     '{"XroadVnpt-systemid":"00.99.W00","XroadVnpt-timestamp":"21112026T205043+0642",'
@@ -97,18 +96,6 @@ async def axis_running(options: SandboxOptions | None = None) -> AsyncIterator[A
 async def axis() -> AsyncIterator[Axis]:
     async with axis_running() as started:
         yield started
-
-
-async def exchange(address: Address, request: bytes) -> bytes:
-    """Write raw bytes, read until the axis closes; nothing when it cuts."""
-    reader, writer = await asyncio.open_connection(address.host, address.port)
-    try:
-        writer.write(request)
-        return await asyncio.wait_for(reader.read(), timeout=10)
-    except ConnectionResetError:
-        return b""
-    finally:
-        writer.close()
 
 
 def render(operation: str, headers: list[tuple[str, str]], body: bytes) -> bytes:
@@ -626,54 +613,18 @@ async def _until(condition: Any) -> None:
         await asyncio.sleep(0.01)
 
 
-_SERVER = """
-import asyncio
-from pathlib import Path
-from gateway.sandbox.serve import read_options, run
-import sys
-tell = lambda at: print(at.axis.port, at.control.port, flush=True)
-asyncio.run(run(read_options(data=Path(sys.argv[1])), ready=tell))
-"""
-
-
-def read_peak(pid: int) -> int:
-    """The largest resident memory a process ever had, in bytes."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
-
-
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
 async def test_large_packets_stream(tmp_path: Path) -> None:
     """64 MB through sendEdoc, downloadEdoc and getEdoc: grows by less than 32 MB; SIGTERM ends with 0."""
-    server = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        _SERVER,
-        str(tmp_path),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": "."},
-    )
-    try:
-        assert server.stdout is not None
-        port, control = map(int, (await asyncio.wait_for(server.stdout.readline(), 30)).split())
-        async with aiohttp.ClientSession() as session:
-            addresses = Running(
-                axis=Address(host="127.0.0.1", port=port), control=Address(host="127.0.0.1", port=control)
-            )
-            axis = Axis(addresses, session)
-            await axis.a.send(make_document(), sender="H99.01")
-            before = psutil.Process(server.pid).memory_info().rss
-            packet = make_document(number="64", attachment="A" * 64 * 1024 * 1024)
-            assert (await axis.a.send(packet, sender="H99.01"))["status"] == "OK"
-            doc_id = (await axis.b.list_received())[-1]["docId"]
-            assert (await axis.b.download(doc_id))[1] == packet
-            fetched = await axis.b.call("getEdoc", b"{}", docId=doc_id, filePath="x")
-            assert base64.b64decode(fetched["data"]) == packet
-            peak = read_peak(server.pid)
-        assert peak - before < 32 * 1024 * 1024
-        server.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(server.wait(), 10) == 0
-    finally:
-        if server.returncode is None:
-            server.kill()
-            await server.wait()
+    async with sandbox_in_a_process("--data", str(tmp_path)) as (addresses, pid), aiohttp.ClientSession() as session:
+        axis = Axis(addresses, session)
+        await axis.a.send(make_document(), sender="H99.01")
+        before = psutil.Process(pid).memory_info().rss
+        packet = make_document(number="64", attachment="A" * 64 * 1024 * 1024)
+        assert (await axis.a.send(packet, sender="H99.01"))["status"] == "OK"
+        doc_id = (await axis.b.list_received())[-1]["docId"]
+        assert (await axis.b.download(doc_id))[1] == packet
+        fetched = await axis.b.call("getEdoc", b"{}", docId=doc_id, filePath="x")
+        assert base64.b64decode(fetched["data"]) == packet
+        peak = read_peak(pid)
+    assert peak - before < 32 * 1024 * 1024

@@ -3,6 +3,9 @@
 from datetime import timedelta
 from time import monotonic
 
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
 from gateway.domain.ids import AgencyId, OrganId
 from gateway.domain.mandate import Mandate
 from tests.contract.conftest import LISTED, OTHER, VENDOR_A, VENDOR_B
@@ -74,6 +77,34 @@ async def test_lineage_is_nearest_first_and_ends_in_a_loop(world):
     a = (await world.store.directory.resolve(["A"]))["A"].id
     assert [agency.code for agency in await world.store.directory.lineage(a)] == ["A", "B"]
     assert [agency.code for agency in (await world.store.directory.lineages())[a]] == ["A", "B"]
+
+
+async def test_lineages_of_many_are_those_of_each(world):
+    """Asked for at once, each has the same lineage as alone, closed ones and loops too; unknown ones are left out."""
+    looped = [make_directory_row("A", parent_axis_id="axis-B"), make_directory_row("B", parent_axis_id="axis-A")]
+    await world.store.directory.apply([*LISTED, *looped], at=NOW)
+    await world.store.directory.apply([row for row in (*LISTED, *looped) if row.code != OTHER], at=NOW)
+    wanted = [agency.id for agency in (await world.store.directory.resolve([*world.agencies, "A", "B"])).values()]
+    found = await world.store.directory.lineages_of([*wanted, AgencyId("unknown"), AgencyId("")])
+    assert found == {agency: await world.store.directory.lineage(agency) for agency in wanted}
+    assert len(found) == len(LISTED) + 2
+
+
+async def test_lineages_of_thousands_take_few_statements(world):
+    """A document for a whole country costs a handful of statements, however many recipients it has."""
+    below = [make_directory_row(f"{n:04d}.H99", parent_axis_id="axis-H99") for n in range(3500)]
+    await world.store.directory.apply([*LISTED, *below], at=NOW)
+    ids = [agency.id for agency in (await world.store.directory.resolve([row.code for row in below])).values()]
+    said = []
+
+    def hear(_conn, _cursor, statement, *_):
+        said.append(statement)
+
+    sa.event.listen(Engine, "before_cursor_execute", hear)
+    found = await world.store.directory.lineages_of(ids)
+    sa.event.remove(Engine, "before_cursor_execute", hear)
+    assert {line[-1].code for line in found.values()} == {"H99"}
+    assert (len(found), len(said) < 30) == (3500, True)
 
 
 async def test_lineages_cover_every_active_agency(world):

@@ -47,7 +47,7 @@ async def test_a_lease_is_of_one_route(world):
     """What waits for another account is not handed out."""
     other = AccountName("other")
     await submit(world)
-    await submit(world, route=other)
+    await submit(world, via=(other,))
     assert [m.route for m in await lease(world)] == [ROUTE]
     assert [m.route for m in await lease(world, route=other)] == [other]
 
@@ -67,7 +67,7 @@ async def test_a_cap_counts_every_lease_of_the_route(world):
     """However many ask at once, no more leases hold than the cap; another route's and overdue ones do not count."""
     for _ in range(9):
         await submit(world)
-    await submit(world, route=AccountName("other"))
+    await submit(world, via=(AccountName("other"),))
     await lease(world, route=AccountName("other"))
     taken = [m for batch in await asyncio.gather(*(lease(world, limit=2, cap=3) for _ in range(6))) for m in batch]
     assert len({m.id for m in taken}) == len(taken) == 3

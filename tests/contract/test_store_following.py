@@ -99,8 +99,8 @@ async def test_an_update_counts_and_a_recall_does_not(world):
 async def test_a_recall_waits_for_every_chunk_and_holds_what_follows(world):
     """It goes once all chunks are settled, failed ones too, its own chunks at once; an update of it goes after it."""
     document = world.document()
-    uid = (await accept(world, document, recipients_per_message=1)).sent.uid
-    recall = await accept(world, recall_of(document), follows=uid, recipients_per_message=1)
+    uid = (await accept(world, document, together=1)).sent.uid
+    recall = await accept(world, recall_of(document), follows=uid, together=1)
     update = world.document(business_type=BusinessType.UPDATE, business=Business(document_id=document.document_id))
     update_uid = (await accept(world, update, follows=uid)).sent.uid
     last = recall_of(update, business=Business(reason="lại nhầm"))
@@ -216,7 +216,7 @@ async def requeue(world, message):
 async def test_what_its_recall_has_overtaken_is_not_requeued(world):
     """A failed packet goes out no more once its recall leaves for the same recipient; others' may."""
     document = world.document()
-    uid = (await accept(world, document, recipients_per_message=1)).sent.uid
+    uid = (await accept(world, document, together=1)).sent.uid
     failed = {message.recipients[0].organ_id: message for message in await lease(world)}
     for message in failed.values():
         await end(world, message, MessageState.FAILED)

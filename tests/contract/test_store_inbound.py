@@ -84,8 +84,28 @@ async def test_an_item_goes_its_way_and_survives_unfinished(world):
     await world.store.items.told(ROUTE, [ids[0]], at=NOW)
     await world.store.items.told(ROUTE, [ids[0]], at=NOW)
     assert (await world.store.items.states(ROUTE, ids))[ids[0]] is ItemState.REJECTED
+    assert [await world.store.items.defect(ROUTE, id_) for id_ in ids] == [DEFECT, None, None]
     assert [r.received for r in await world.store.items.unfinished(ROUTE, limit=9)] == [second]
     assert (await world.store.outbox.depth(at=NOW, near=timedelta(hours=1))).quarantined == 1
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_reopened_item_is_to_be_read_again(world, told):
+    """Out of quarantine it is as it was fetched; what is not in quarantine, or not known, is left alone."""
+    received, other = make_received(), make_received()
+    id_, items = received.item.axis_doc_id, world.store.items
+    await items.record(received, at=NOW)
+    await items.record(other, at=NOW + MINUTE)
+    await items.quarantine(received, DEFECT)
+    if told:
+        await items.told(ROUTE, [id_], at=NOW)
+    for again in (id_, other.item.axis_doc_id, AxisDocId("nobody")):
+        await items.reopen(ROUTE, again)
+    assert await items.defect(ROUTE, id_) is None
+    assert await items.unfinished(ROUTE, limit=9) == (
+        ItemRecord(received=received, state=ItemState.FETCHED, whole=True),
+        ItemRecord(received=other, state=ItemState.FETCHED, whole=True),
+    )
 
 
 async def test_the_axis_is_not_told_of_what_is_not_stored(world):

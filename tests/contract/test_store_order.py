@@ -1,8 +1,9 @@
 """Nothing overtakes: whatever happens to the messages of an outbox, order and recipients hold."""
 
 import asyncio
+import json
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,8 +11,11 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.domain.document import BusinessType, Document
+from gateway.domain.ids import AccountName, DocumentUid
 from gateway.domain.lifecycle import UNSETTLED, MessageState
 from gateway.domain.packet import PacketKind
+from gateway.domain.routing import Share
 from gateway.ports.outbound import LeasedMessage, Settlement
 from gateway.store import Store, open_store
 from gateway.store.messages import NewMessage, document_order, enqueue
@@ -29,6 +33,8 @@ from tests.make import (
 )
 
 LEASE = timedelta(minutes=1)
+OTHER = AccountName("other")
+ROUTES = (ROUTE, OTHER)
 OPEN = {state.value for state in UNSETTLED}
 ENDS = [
     MessageState.SENT,
@@ -41,10 +47,12 @@ steps = st.lists(
     st.one_of(
         st.tuples(st.just("submit"), st.integers(2, 6), st.integers(1, 4)),
         st.tuples(st.just("follow"), st.integers(0, 3), st.sampled_from([None, None, 0, 1])),
-        st.tuples(st.just("lease"), st.integers(1, 6), st.booleans()),
+        st.tuples(st.just("lease"), st.integers(1, 6), st.booleans(), st.sampled_from(ROUTES)),
         st.tuples(st.just("settle"), st.integers(0, 5), st.sampled_from(ENDS)),
         st.tuples(st.just("divide"), st.integers(0, 5), st.none()),
         st.tuples(st.just("hasten"), st.none(), st.none()),
+        st.tuples(st.just("recall"), st.integers(0, 3), st.integers(1, 4)),
+        st.tuples(st.just("fail_over"), st.sampled_from(ROUTES), st.sampled_from([{ROUTE}, {OTHER}, set(ROUTES)])),
         st.tuples(st.just("requeue"), st.integers(0, 5), st.none()),
         st.tuples(st.just("wait"), st.integers(1, 3), st.none()),
     ),
@@ -61,16 +69,35 @@ class Outbox:
     agency: str
     at: datetime = NOW
     keys: list[str] = field(default_factory=list)
+    sent: list[tuple[DocumentUid, Document]] = field(default_factory=list)
     recipients: int = 0
     held: list[LeasedMessage] = field(default_factory=list)
 
     async def submit(self, recipients, per_message):
         to = tuple(make_organization(f"{n:03d}.H97") for n in range(recipients))
         document = make_document(to=to)
-        wanted = make_acceptance(document, agency=self.agency, recipients_per_message=per_message)
-        await self.store.documents.accept(wanted, at=self.at)
-        self.keys.append(document_order(ROUTE, document.sender.organ_id, document.document_id))
-        self.recipients += recipients
+        uid = await self._accept(document, per_message)
+        self.keys.append(document_order(document.sender.organ_id, document.document_id))
+        self.sent.append((uid, document))
+
+    async def recall(self, which, per_message):
+        """The others first: what is recalled by one account may have gone by another."""
+        if self.sent:
+            uid, document = self.sent[which % len(self.sent)]
+            recall = replace(document, business_type=BusinessType.RECALL, subject=f"recall {len(self.sent)}")
+            self.sent.append((await self._accept(recall, per_message, follows=uid, accounts=(OTHER, ROUTE)), recall))
+
+    async def _accept(self, document, together, accounts=ROUTES, **overrides):
+        """Every third recipient by one account alone, the others by two."""
+        places = range(len(document.to))
+        shares = (
+            Share(accounts=accounts, places=tuple(p for p in places if p % 3), together=together),
+            Share(accounts=accounts[:1], places=tuple(places[::3]), together=together),
+        )
+        wanted = make_acceptance(document, agency=self.agency, shares=shares, **overrides)
+        taken = await self.store.documents.accept(wanted, at=self.at)
+        self.recipients += 0 if taken.repeated else len(document.to)
+        return taken.sent.uid
 
     async def follow(self, which, lane):
         if not self.keys:
@@ -80,9 +107,9 @@ class Outbox:
         new = NewMessage(kind=PacketKind.STATUS, route=ROUTE, ordering_key=key, lane=lane, priority=0, report=report)
         await self.store.database.write(lambda conn: enqueue(conn, [new], at=self.at))
 
-    async def lease(self, limit, longest):
+    async def lease(self, limit, longest, route):
         taken = await self.store.outbox.lease(
-            "w", route=ROUTE, limit=limit, lease_for=LEASE, at=self.at, longest_waiting=longest
+            "w", route=route, limit=limit, lease_for=LEASE, at=self.at, longest_waiting=longest
         )
         rows = {row.id: row for row in await self._rows()}
         for message in taken:
@@ -115,6 +142,19 @@ class Outbox:
             self.held.remove(message)
             await self.store.outbox.divide(message, reason="18", at=self.at)
 
+    async def fail_over(self, route, among):
+        before = {row.id: row for row in await self._rows()}
+        moved = await self.store.outbox.fail_over(route, among=among - {route}, at=self.at)
+        changed = [(before[row.id], row) for row in await self._rows() if row.route != before[row.id].route]
+        assert sum(moved.values()) == len(changed)
+        leased = {
+            m.id for m in self.held if before[m.id].lease_until is not None and before[m.id].lease_until >= self.at
+        }
+        for old, new in changed:
+            assert (old.route, old.state, new.state, new.due_at) == (route, "queued", "queued", self.at)
+            assert (old.id not in leased, new.lease_token, new.sequence) == (True, None, old.sequence)
+            assert {new.route, *json.loads(new.alternatives)} == {old.route, *json.loads(old.alternatives)}
+
     async def hasten(self, *_):
         await self.store.outbox.hasten(ROUTE, at=self.at)
 
@@ -132,7 +172,8 @@ class Outbox:
         for _ in range(200):
             self.at += 2 * LEASE
             await self.requeue(0, None)
-            if not await self.lease(6, longest=False):
+            taken = [await self.lease(6, longest=False, route=route) for route in ROUTES]
+            if not any(taken):
                 break
             while self.held:
                 await self.settle(0, MessageState.SENT)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from gateway.domain.document import OtherInfo, Priority
-from gateway.domain.ids import AxisDocId
+from gateway.domain.ids import AccountName, AxisDocId, MessageId
 from gateway.domain.lifecycle import DeliveryState, MessageState
 from gateway.ports.outbound import DocumentReused, Settlement
 from gateway.store.messages import NewMessage, document_order, enqueue, status_message
@@ -187,9 +187,7 @@ async def test_urgent_first_then_by_due_time(world):
 async def test_many_recipients_travel_in_several_messages(world):
     """Recipients are cut into messages of the account's size, which do not wait for each other."""
     to = tuple(make_organization(f"{n:03d}.H97") for n in range(7))
-    await world.store.documents.accept(
-        world.acceptance(document=world.document(to=to), recipients_per_message=3), at=NOW
-    )
+    await world.store.documents.accept(world.acceptance(document=world.document(to=to), together=3), at=NOW)
     messages = await lease(world)
     assert [len(m.recipients) for m in messages] == [3, 3, 1]
     assert tuple(r for m in messages for r in m.recipients) == to
@@ -223,8 +221,8 @@ async def test_a_settled_message_lets_the_next_one_go(world, state):
 async def test_what_has_no_lane_waits_for_every_chunk_and_holds_what_follows(world):
     """A message without a lane, as that of a recall, waits for all chunks of its document and holds what follows."""
     document = world.document()
-    await world.store.documents.accept(world.acceptance(document=document, recipients_per_message=1), at=NOW)
-    key = document_order(ROUTE, document.sender.organ_id, document.document_id)
+    await world.store.documents.accept(world.acceptance(document=document, together=1), at=NOW)
+    key = document_order(document.sender.organ_id, document.document_id)
     whole = status_message(ROUTE, make_status(status_code="13"))
     lane = status_message(ROUTE, make_status(status_code="15"))
     follow = [
@@ -261,6 +259,21 @@ async def test_a_sent_message_settles_its_deliveries(world):
     assert await world.store.outbox.known_axis_ids(ROUTE, since=NOW + MINUTE + TICK) == frozenset()
     assert await world.store.outbox.known_axis_ids("other", since=NOW) == frozenset()
     assert await lease(world, at=NOW + timedelta(days=9)) == ()
+
+
+async def test_an_id_is_anothers_where_another_message_of_the_route_was_sent_under_it(world):
+    """Its own proof is nobody else's, and ids of other routes mean nothing."""
+    await world.store.documents.accept(world.acceptance(), at=NOW)
+    first = await lease_one(world)
+    assert await world.store.outbox.begin_submit(first, at=NOW)
+    known = AxisDocId("axis-1")
+    assert not await world.store.outbox.is_anothers(first, known)
+    assert await world.store.outbox.settle(first, settlement(MessageState.SENT, axis_doc_id=known), at=NOW)
+    assert not await world.store.outbox.is_anothers(first, known)
+    second = replace(first, id=MessageId("another"))
+    assert await world.store.outbox.is_anothers(second, known)
+    assert not await world.store.outbox.is_anothers(second, AxisDocId("axis-2"))
+    assert not await world.store.outbox.is_anothers(replace(second, route=AccountName("else")), known)
 
 
 async def test_retries_make_one_event_not_many(world):
@@ -354,7 +367,7 @@ async def test_a_document_that_failed_for_all_frees_its_id(world):
 
 async def test_a_document_that_reached_somebody_keeps_its_id(world):
     """One delivery that did not fail is enough: other content under the id stays refused."""
-    wanted = world.acceptance(recipients_per_message=1)
+    wanted = world.acceptance(together=1)
     await world.store.documents.accept(wanted, at=NOW)
     failing, _ = await lease(world)
     assert await world.store.outbox.begin_submit(failing, at=NOW)

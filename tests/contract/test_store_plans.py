@@ -3,18 +3,21 @@
 import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from gateway.domain.lifecycle import UNSETTLED, DeliveryState, MessageState
+from gateway.domain.ids import AccountName
+from gateway.domain.lifecycle import UNSETTLED, DeliveryState, MessageState, ReceptionState
 from gateway.domain.operating import Action, Order
 from gateway.domain.packet import ContentSpan, EncodedPart, PacketDefect, PacketKind, SplitPacket
-from gateway.ports import SentMark
+from gateway.ports import ReceptionFilter, SentMark
 from gateway.ports.operations import Done, MessageFilter
 from gateway.ports.outbound import DocumentFilter, PageKey, Settlement
 from gateway.ports.retention import Kept, Mark
+from gateway.store.eventlog import NewEvent, append
 from tests.contract.conftest import VENDOR_A, VENDOR_B, on_postgres, on_sqlite
 from tests.make import (
     NOW,
@@ -32,7 +35,7 @@ from tests.make import (
 
 MINUTE = timedelta(minutes=1)
 SENT = Settlement(state=MessageState.SENT, due_at=None, reason="", counted=True, axis_doc_id=None)
-SMALL = {"CONSTANT", "due", "waiting", "tree", "line", "meta", "counters", "last", "ends"}
+SMALL = {"CONSTANT", "due", "waiting", "chosen", "tree", "line", "meta", "counters", "last", "ends"}
 """Tables and row sources of a few rows."""
 
 
@@ -120,6 +123,7 @@ async def check_blobs(world):
 async def resolve(world):
     await world.store.directory.resolve([SENDER])
     await world.store.directory.lineage(world.id(SENDER))
+    await world.store.directory.lineages_of([world.id(SENDER)])
     await world.store.directory.may_act(VENDOR_A, world.id(SENDER))
     await world.store.directory.served([world.id(SENDER)])
 
@@ -165,6 +169,9 @@ async def deliver(world):
             if len(message.recipients) > 1:
                 await outbox.divide(message, reason="refused", at=NOW)
     await outbox.hasten(ROUTE, at=NOW)
+    other = AccountName("other")
+    await world.store.documents.accept(world.acceptance(via=(other, ROUTE)), at=NOW)
+    assert await outbox.fail_over(other, among={ROUTE}, at=NOW) == {ROUTE: 1}
     await records.sent(ROUTE, after=SentMark(sent_at=NOW - MINUTE, axis_doc_id=""), until=NOW, limit=5)
     await records.unproven(ROUTE, since=NOW - MINUTE, limit=5)
     await records.still_sent(["x"])
@@ -178,6 +185,45 @@ async def take_statuses(world):
     await world.store.items.take_statuses(batch, at=NOW)
     await world.store.items.unfinished(ROUTE, limit=5, kind=PacketKind.STATUS)
     await world.store.items.told(ROUTE, [received.item.axis_doc_id for received, _ in batch], at=NOW)
+
+
+async def use_door(world):
+    """What vendor systems that speak the national SDK ask besides."""
+    await receive(world)
+    receptions, feed = world.store.receptions, world.store.feed
+    everything = frozenset({world.id(RECIPIENT)})
+    for states in ({ReceptionState.WAITING, ReceptionState.LEASED}, {ReceptionState.ACKNOWLEDGED}):
+        narrow = ReceptionFilter(
+            states=frozenset(states), recipients=everything, received_from=NOW, received_before=NOW + MINUTE
+        )
+        await receptions.listed(VENDOR_B, narrow, skip=1, limit=5)
+    waiting = ReceptionFilter(states=frozenset({ReceptionState.WAITING}))
+    (line,) = await receptions.listed(VENDOR_B, waiting, skip=0, limit=5)
+    await receptions.count(VENDOR_B, most=5)
+    named = make_status().response_for
+    await receptions.find(world.id(RECIPIENT), named, recall_first=True)
+    await receptions.source(line.id)
+    await world.store.correspondence.latest(VENDOR_A, skip=0, limit=5)
+    first = world.acceptance(request_id="taken-back")
+    await world.store.documents.accept(first, at=NOW)
+    asked = make_status(first.document, sender=first.document.sender, status_code="13")
+    asked = replace(asked, response_for=replace(asked.response_for, organ_id=RECIPIENT))
+    assert await world.store.correspondence.take_back(asked, at=NOW)
+    await feed.begin(VENDOR_A, at=NOW)
+    await world.store.database.write(
+        lambda conn: append(
+            conn,
+            [
+                NewEvent(
+                    agency=world.id(SENDER), resource="x", document_id="x", recipient_code="x", change=make_status()
+                )
+            ],
+            at=NOW,
+        )
+    )
+    (status,) = await feed.waiting(VENDOR_A, limit=5)
+    await feed.count(VENDOR_A, most=5)
+    assert await feed.take(VENDOR_A, status.id)
 
 
 EVERY = pytest.mark.parametrize(
@@ -199,6 +245,7 @@ EVERY = pytest.mark.parametrize(
         deliver,
         take_statuses,
         operate,
+        use_door,
     ],
 )
 

@@ -243,7 +243,7 @@ async def test_works_that_wait_for_each_other_are_repeated(both):
 async def test_an_old_recipient_list_is_no_obstacle(world, both):
     """Documents for several recipients, accepted at once by two gateways, keep their own messages and deliveries."""
     to = tuple(make_organization(f"{n:03d}.H97") for n in range(9))
-    many = [world.acceptance(document=world.document(to=to), recipients_per_message=2) for _ in range(8)]
+    many = [world.acceptance(document=world.document(to=to), together=2) for _ in range(8)]
     taken = await spread(both, [lambda s, w=each: s.documents.accept(w, at=NOW) for each in many])
     assert all(len(each.sent.deliveries) == 9 for each in taken)
     leased = await spread(both, [lambda s: s.outbox.lease("w", route=ROUTE, limit=7, lease_for=MINUTE, at=NOW)] * 8)

@@ -107,7 +107,7 @@ async def test_a_sent_document_goes_when_every_message_is_settled(world, state):
 
 async def test_one_unsettled_chunk_keeps_the_document(world):
     """Of two messages one is SENT and one HELD: neither goes until an operator has decided, and then after its time."""
-    wanted = world.acceptance(recipients_per_message=1)
+    wanted = world.acceptance(together=1)
     await world.store.documents.accept(wanted, at=NOW)
     first, second = await world.store.outbox.lease("w", route=ROUTE, limit=9, lease_for=MINUTE, at=NOW)
     for message, state in ((first, MessageState.SENT), (second, MessageState.HELD)):
@@ -126,7 +126,7 @@ async def test_of_every_pair_of_chunks_only_settled_ones_go(world):
     """Documents of two messages in every combination of states: exactly those go whose both are SENT or FAILED."""
     expected = set()
     for first, second in product(MessageState, repeat=2):
-        wanted = world.acceptance(recipients_per_message=1)
+        wanted = world.acceptance(together=1)
         taken = await world.store.documents.accept(wanted, at=NOW)
         leased = await world.store.outbox.lease("w", route=ROUTE, limit=9, lease_for=500 * DAY, at=NOW)
         for message, state in zip(leased, (first, second), strict=True):

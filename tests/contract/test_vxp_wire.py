@@ -4,12 +4,12 @@ import asyncio
 import hashlib
 import hmac
 import socket
-import ssl
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.adapters.http import Connection
 from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.ids import AxisDocId
 from gateway.domain.outcome import Accepted, Rejected, Unavailable, Uncertain
@@ -33,6 +33,7 @@ from tests.contract.vxp_peer import (
     peer_running,
     read_and_hang_up,
     say_nothing,
+    server_side,
     submit,
 )
 
@@ -160,7 +161,7 @@ async def test_no_call_hangs(tmp_path):
 
     async with peer_running(say_nothing) as peer, axis_at(peer.url, timeouts=SHORT) as axis, asyncio.timeout(10):
         assert isinstance(await submit(axis), Uncertain)
-        assert isinstance(await axis.submit(make_sealed(PACKET), stuck()), Unavailable)
+        assert isinstance(await axis.submit(make_sealed(PACKET), stuck), Unavailable)
         assert closed.is_set()
         assert isinstance(await axis.waiting(PacketKind.DOCUMENT), Unavailable)
         assert isinstance(await axis.agencies(), Unavailable)
@@ -230,20 +231,17 @@ async def test_idle_connections():
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pki")
-    made = make_pki(now=datetime.now(tz=UTC))
-    write_pki(made, folder)
+    write_pki(make_pki(now=datetime.now(tz=UTC)), folder)
     return folder
 
 
 async def test_tls(pki):
     """Over TLS a pinned CA is enough to send, and a peer it has not issued gets not a single header."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pki / "gateways/gateway-a.pem", pki / "gateways/gateway-a.key.pem")
-    async with peer_running(answering(TAKEN), tls=context) as peer:
-        async with axis_at(peer.url, tls_ca_file=pki / "servers-ca.pem") as axis:
+    async with peer_running(answering(TAKEN), tls=server_side(pki)) as peer:
+        async with axis_at(peer.url, connection=Connection(tls_ca_file=pki / "servers-ca.pem")) as axis:
             assert isinstance(await submit(axis), Accepted)
         for ca in (None, pki / "vendors-ca.pem"):
-            async with axis_at(peer.url, tls_ca_file=ca) as axis:
+            async with axis_at(peer.url, connection=Connection(tls_ca_file=ca)) as axis:
                 outcome = await submit(axis)
                 assert isinstance(outcome, Unavailable)
                 assert "certificate" in outcome.reason.lower()
@@ -252,16 +250,14 @@ async def test_tls(pki):
 
 async def test_cut_after_the_packet_over_tls(pki):
     """Over TLS, too, a connection cut after the packet is Uncertain, and one cut before its end is Unavailable."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pki / "gateways/gateway-a.pem", pki / "gateways/gateway-a.key.pem")
     turns = iter((read_and_hang_up, hang_up))
 
     async def script(exchange):
         await next(turns)(exchange)
 
     async with (
-        peer_running(script, tls=context) as peer,
-        axis_at(peer.url, tls_ca_file=pki / "servers-ca.pem") as axis,
+        peer_running(script, tls=server_side(pki)) as peer,
+        axis_at(peer.url, connection=Connection(tls_ca_file=pki / "servers-ca.pem")) as axis,
     ):
         assert isinstance(await submit(axis), Uncertain)
         assert isinstance(await submit(axis), Unavailable)

@@ -19,7 +19,7 @@ from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.ids import AccountName, AxisDocId, Digest, ObjectKey, OrganId
 from gateway.domain.packet import AxisItem, Draft, LiteralPart, PacketKind, Sealed, StoredObject
 from gateway.observability.metrics import Metrics
-from gateway.ports import BlobWriter, Clock
+from gateway.ports import BlobWriter, Clock, PacketBytes
 
 PACKET = b"<edXML>dummy 16</edXML>"
 START = datetime(2026, 11, 21, 13, 50, 45, 7000, tzinfo=UTC)
@@ -90,9 +90,12 @@ def make_sealed(
     )
 
 
-async def in_pieces(packet: bytes, size: int = 1000) -> AsyncIterator[bytes]:
-    for start in range(0, len(packet), size):
-        yield packet[start : start + size]
+def in_pieces(packet: bytes, size: int = 1000) -> PacketBytes:
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(packet), size):
+            yield packet[start : start + size]
+
+    return pieces
 
 
 def make_account(endpoint: str, **changes: object) -> VxpAccount:
@@ -179,6 +182,16 @@ async def peer_running(
     finally:
         server.close()
         await server.wait_closed()
+
+
+def server_side(folder: Path, *, mutual: bool = False) -> ssl.SSLContext:
+    """A TLS server of gateway-a's certificate in the sandbox's PKI; `mutual`: it wants one of a vendor."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "gateways/gateway-a.pem", folder / "gateways/gateway-a.key.pem")
+    if mutual:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(folder / "vendors-ca.pem")
+    return context
 
 
 class TickingClock(Clock):

@@ -2,13 +2,13 @@
 
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from itertools import count
 
-from gateway.domain.agency import DirectoryRow
+from gateway.domain.agency import AgencyEntry, DirectoryRow
 from gateway.domain.ids import AccountName, AxisDocId, OrganId
 from gateway.domain.outcome import (
     Absent,
@@ -24,7 +24,7 @@ from gateway.domain.outcome import (
 )
 from gateway.domain.packet import AxisItem, PacketKind, Sealed
 from gateway.domain.sentlist import SentEntries, SentEntry
-from gateway.ports import Axis, BlobWriter, DirectoryListing, Fetched, Waiting
+from gateway.ports import Axis, BlobWriter, DirectoryListing, Fetched, PacketBytes, Waiting
 from tests.fakes.clock import SettableClock
 from tests.make import ROUTE
 
@@ -63,6 +63,8 @@ class FakeAxis(Axis):
         self.told: list[tuple[AxisDocId, bool]] = []
         self.forgets_settled = True
         self.rows: tuple[DirectoryRow, ...] = ()
+        self.gives_once: frozenset[PacketKind] = frozenset()
+        """Kinds whose packets come with the list, and are then forgotten."""
         self.lists_sent = True
         """False: what was sent is listed by id only."""
         self.failed: set[AxisDocId] = set()
@@ -82,12 +84,12 @@ class FakeAxis(Axis):
         self._waiting[item.axis_doc_id] = (item, data)
         return item
 
-    async def submit(self, sealed: Sealed, body: AsyncIterator[bytes]) -> Outcome:
+    async def submit(self, sealed: Sealed, body: PacketBytes) -> Outcome:
         self.attempts += 1
         fate = self.fates.popleft() if self.fates else Fate.TAKE
         if isinstance(fate, Exception):
             raise fate
-        data = b"".join([chunk async for chunk in body])
+        data = b"".join([chunk async for chunk in body()])
         assert len(data) == sealed.length
         if fate is Fate.LOSE_PACKET:
             return Uncertain(reason="connection lost")
@@ -120,12 +122,19 @@ class FakeAxis(Axis):
     async def waiting(self, kind: PacketKind) -> Waiting | Unavailable:
         if self.down:
             return Unavailable(reason="down")
-        return Waiting(items=tuple(item for item, _ in self._waiting.values() if item.kind is kind))
+        found = [(item, data) for item, data in self._waiting.values() if item.kind is kind]
+        if kind not in self.gives_once:
+            return Waiting(items=tuple(item for item, _ in found))
+        for item, _ in found:
+            del self._waiting[item.axis_doc_id]
+        return Waiting(items=tuple(item for item, _ in found), carried={item.axis_doc_id: data for item, data in found})
 
     async def acknowledged(self, kind: PacketKind, *, since: datetime) -> Waiting | Unavailable:
         if self.down:
             return Unavailable(reason="down")
-        return Waiting(items=tuple(item for item, _ in self.done.values() if item.kind is kind))
+        found = [(item, data) for item, data in self.done.values() if item.kind is kind]
+        carried = {item.axis_doc_id: data for item, data in found} if kind in self.gives_once else {}
+        return Waiting(items=tuple(item for item, _ in found), carried=carried)
 
     async def sent_list(self) -> SentEntries | CannotTell:
         if self.down or not self.lists_sent:
@@ -169,6 +178,22 @@ class FakeAxis(Axis):
         if self.forgets_settled:
             self._waiting.pop(axis_doc_id, None)
         return Accepted(axis_doc_id=axis_doc_id)
+
+    async def register(self, unit: AgencyEntry) -> Outcome:
+        row = DirectoryRow(
+            axis_id=f"axis-{unit.code}",
+            parent_axis_id=f"axis-{unit.parent_code}" if unit.parent_code else "",
+            code=unit.code,
+            name=unit.name,
+            email=unit.email,
+            aliases=(),
+        )
+        self.rows = (*(each for each in self.rows if each.code != unit.code), row)
+        return Accepted(axis_doc_id=AxisDocId(unit.code))
+
+    async def deregister(self, code: OrganId) -> Outcome:
+        self.rows = tuple(each for each in self.rows if each.code != code)
+        return Accepted(axis_doc_id=AxisDocId(code))
 
     async def agencies(self) -> DirectoryListing | Unavailable:
         return Unavailable(reason="down") if self.down else DirectoryListing(rows=self.rows)

@@ -21,8 +21,10 @@ from gateway.domain.dialect import NATIONAL
 from gateway.domain.document import Document
 from gateway.domain.ids import OrganId, VendorId
 from gateway.domain.mandate import VendorSystem, mandates_over
+from gateway.domain.routing import Route, RouteTable
 from gateway.flows.admission import StorageAdmission
 from gateway.flows.config import AccountPolicy, OnUnknown, ReceiptAt
+from gateway.flows.routing import SubmissionAccount
 from gateway.flows.statuses import InboxFlow
 from gateway.flows.submission import SubmissionFlow
 from gateway.flows.wakeups import LocalWakeups
@@ -185,8 +187,13 @@ async def running(
                 blobs=blobs,
                 admission=admission,
                 signatures=signatures,
-                translator=EdxmlTranslator(blobs=blobs, limits=Limits(), dialect=NATIONAL),
-                account=ACCOUNT,
+                table=RouteTable(routes=(Route(roots=(), accounts=(ROUTE,)),)),
+                accounts={
+                    ROUTE: SubmissionAccount(
+                        policy=ACCOUNT, translator=EdxmlTranslator(blobs=blobs, limits=Limits(), dialect=NATIONAL)
+                    )
+                },
+                local=False,
                 signature_policy=signing.SignaturePolicy(),
                 limits=rules.Limits(),
                 is_working_day=lambda _: True,
@@ -198,7 +205,7 @@ async def running(
                 receptions=store.receptions,
                 directory=store.directory,
                 receipt=ReceiptAt.VENDOR_ACK,
-                dialect=NATIONAL,
+                dialects={ROUTE: NATIONAL},
                 clock=clock,
                 wakeups=wakeups,
             ),

@@ -29,6 +29,15 @@ def walk(value: Any) -> Iterator[tuple[str, Any]]:
             yield from walk(inner)
 
 
+def leaves(value: Any) -> Iterator[Any]:
+    """Every value of a configuration that is neither a table nor a list."""
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from leaves(inner)
+    else:
+        yield value
+
+
 @pytest.mark.parametrize("values", [MINIMAL, FULL, SHARED], ids=["minimal", "full", "shared"])
 def test_lint_is_clean(values: Path) -> None:
     """`helm lint --strict` has nothing to say."""
@@ -60,6 +69,13 @@ def test_values_arrive_in_the_configuration_unchanged() -> None:
     assert config["signatures"]["timeout_seconds"] == values["signatures"]["timeoutSeconds"]
     assert config["vendors"][0]["uri_sans"] == values["vendors"][0]["uriSans"]
     assert config["vendors"][1]["certificate_sha256"] == values["vendors"][1]["certificateSha256"]
+    assert {name: each["kind"] for name, each in config["axis"].items()} == {
+        name: each["kind"] for name, each in values["axis"].items()
+    }
+    assert config["axis"]["quangnam"]["platform"]["token_url"] == values["axis"]["quangnam"]["platform"]["tokenUrl"]
+    assert config["axis"]["national"]["platform"]["access_header"]["partner_code_cus"] == "H98.01"
+    assert config["routes"] == values["routes"]
+    assert config["delivery"]["directory_accounts"] == values["delivery"]["directoryAccounts"]
 
 
 @pytest.mark.parametrize("values", [MINIMAL, FULL, SHARED], ids=["minimal", "full", "shared"])
@@ -67,22 +83,25 @@ def test_ports_agree(values: Path) -> None:
     """Listeners, container ports, probes, services and network policy name the same ports."""
     manifests = rendered(values=values)
     config = tomllib.loads(config_of(manifests))
-    listening = {name: config[name]["listen"] for name in ("server", "health", "metrics")}
+    names = {"server": "grpc", "health": "health", "metrics": "metrics"} | (
+        {} if values is MINIMAL else {"door": "door"}
+    )
+    listening = {name: config[name]["listen"] for name in names}
     (container,) = pod_of(manifests)["containers"]
     ports = {each["name"]: each["containerPort"] for each in container["ports"]}
-    assert listening == {
-        "server": f"0.0.0.0:{ports['grpc']}",
-        "health": f"0.0.0.0:{ports['health']}",
-        "metrics": f"0.0.0.0:{ports['metrics']}",
-    }
+    assert listening == {name: f"0.0.0.0:{ports[port]}" for name, port in names.items()}
+    assert set(ports) == set(names.values())
+    assert "listen" in config["door"] or values is MINIMAL
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert container[probe]["grpc"]["port"] == ports["health"]
-    for service, port in (("lgsp", "grpc"), ("lgsp-metrics", "metrics")):
-        (exposed,) = find(manifests, "Service", service)["spec"]["ports"]
-        assert (exposed["port"], exposed["targetPort"]) == (ports[port], port)
+    public = ["grpc"] if values is MINIMAL else ["grpc", "door"]
+    for service, offered in (("lgsp", public), ("lgsp-metrics", ["metrics"])):
+        exposed = find(manifests, "Service", service)["spec"]["ports"]
+        assert [(each["port"], each["targetPort"]) for each in exposed] == [(ports[port], port) for port in offered]
     if values is FULL:
-        admitted = [rule["ports"][0]["port"] for rule in find(manifests, "NetworkPolicy")["spec"]["ingress"]]
-        assert admitted == [ports["grpc"], ports["metrics"]]
+        rules = find(manifests, "NetworkPolicy")["spec"]["ingress"]
+        admitted = [[each["port"] for each in rule["ports"]] for rule in rules]
+        assert admitted == [[ports["grpc"], ports["door"]], [ports["metrics"]]]
 
 
 def test_probes_ask_for_services_that_exist() -> None:
@@ -111,10 +130,7 @@ def test_every_file_of_the_configuration_is_mounted(values: Path) -> None:
         for item in volumes.get(mount["name"], {}).get("secret", {}).get("items", []):
             mounted.add(str(PurePosixPath(mount["mountPath"], item["path"])))
     config = tomllib.loads(config_of(manifests))
-    files = {value for key, value in walk(config) if key in {"tls_certificate", "tls_key", "client_ca"}}
-    files |= {
-        value for key, value in walk(config) if key in {"secret_file", "ca_file", "url_file", "secret_access_key_file"}
-    }
+    files = {value for value in leaves(config) if str(value).startswith("/etc/")} - {config["signatures"]["trust_dir"]}
     assert files == mounted
     folders = {mount["mountPath"] for mount in container["volumeMounts"]}
     assert config["signatures"]["trust_dir"] in folders
@@ -129,7 +145,8 @@ def test_secrets_are_only_named(values: Path) -> None:
     manifests = rendered(values=values)
     assert "Secret" not in {each["kind"] for each in manifests}
     assert not {"env", "envFrom", "stringData"} & {key for key, _ in walk(manifests)}
-    assert not {"secret", "url", "secret_access_key"} & {key for key, _ in walk(tomllib.loads(config_of(manifests)))}
+    held = {"secret", "url", "secret_access_key", "token", "password", "consumer_secret", "secret_key", "door_secret"}
+    assert not held & {key for key, _ in walk(tomllib.loads(config_of(manifests)))}
 
 
 def test_pod_is_confined() -> None:
@@ -224,6 +241,16 @@ def test_roles_are_workloads_of_their_own() -> None:
     assert replicas == {"rpc": 3, "delivery": 1}
     assert [each["metadata"]["name"] for each in manifests if each["kind"] == "PodDisruptionBudget"] == ["lgsp-rpc"]
     assert len(find(manifests, "NetworkPolicy")["spec"]["egress"]) == 3
+
+
+def test_a_closed_door_is_nowhere() -> None:
+    """Without the door no port is named, and secrets of accounts are mounted for the accounts that have them alone."""
+    manifests = rendered()
+    (container,) = pod_of(manifests)["containers"]
+    assert "door" not in {each["name"] for each in container["ports"]}
+    assert "vendors" not in {each["name"] for each in pod_of(manifests)["volumes"]}
+    (source,) = next(each for each in pod_of(manifests)["volumes"] if each["name"] == "axis")["projected"]["sources"]
+    assert source["secret"]["items"] == [{"key": "secret", "path": "national/secret"}]
 
 
 def test_roles_differ_in_their_role_alone() -> None:

@@ -11,6 +11,14 @@ from tests.helm.chart import FULL, MINIMAL, ROOT, SHARED, config_of, rendered
 pytestmark = pytest.mark.helm
 
 MOUNTED = "/etc/lgsp-gateway"
+WSDL = ROOT / "gateway" / "adapters" / "soap" / "wsdl" / "edoc.wsdl"
+SECRETS = (
+    "blobs/secret",
+    "vendors/office-a",
+    *(f"axis/{name}/secret" for name in ("national", "langson", "quangnam")),
+    *(f"axis/{name}/{file}" for name in ("national", "quangnam") for file in ("consumer-secret", "access-header")),
+    *("axis/bkav/token", "axis/bkav/username-token", "axis/bkav-inline/token", "axis/langson/password"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,20 +32,25 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "tls/tls.key": "gateways/gateway.key.pem",
         "tls/client-ca.crt": "vendors-ca.pem",
         "trust/root.pem": "trust/root.pem",
-        "axis/national/ca.crt": "servers-ca.pem",
         "blobs/ca.crt": "servers-ca.pem",
+        "tls/door.crt": "gateways/gateway.pem",
+        "tls/door.key": "gateways/gateway.key.pem",
+        **{f"axis/{name}/ca.crt": "servers-ca.pem" for name in ("national", "bkav", "langson")},
+        **{f"axis/{name}/client.crt": "gateways/gateway.pem" for name in ("national", "bkav")},
+        **{f"axis/{name}/client.key": "gateways/gateway.key.pem" for name in ("national", "bkav")},
+        "axis/bkav/signing.crt": "gateways/gateway.pem",
+        "axis/bkav/signing.key": "gateways/gateway.key.pem",
     }
     for target, source in files.items():
         path = mounted / target
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes((pki_folder / source).read_bytes())
     (mounted / "postgres").mkdir()
-    for name, text in {
-        "axis/national/secret": "dummy-secret",
-        "blobs/secret": "dummy-secret",
-        "postgres/url": "postgresql://dummy@database.example/lgsp",
-    }.items():
-        (mounted / name).write_text(f"{text}\n", encoding="utf-8")
+    (mounted / "postgres" / "url").write_text("postgresql://dummy@database.example/lgsp\n", encoding="utf-8")
+    (mounted / "axis" / "bkav" / "service.wsdl").write_bytes(WSDL.read_bytes())
+    for name in SECRETS:
+        (mounted / name).parent.mkdir(exist_ok=True)
+        (mounted / name).write_text("dummy-secret\n", encoding="utf-8")
     return mounted
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helm.chart import ROOT, pod_of, rendered
+from tests.helm.chart import FULL, ROOT, pod_of, rendered
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
 BUILD = [line.split() for line in DOCKERFILE[: DOCKERFILE.index("FROM ${RUN_IMAGE}")]]
@@ -41,7 +41,7 @@ def test_both_stages_have_one_python() -> None:
 @pytest.mark.helm
 def test_image_and_chart_agree() -> None:
     """User, data directory, ports and command of the image are those of the chart's pod."""
-    pod = pod_of(rendered())
+    pod = pod_of(rendered(values=FULL))
     (container,) = pod["containers"]
     security = pod["securityContext"]
     assert arguments(FINAL, "USER") == [[f"{security['runAsUser']}:{security['runAsGroup']}"]]

@@ -1,35 +1,58 @@
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from gateway.settings import Settings
-from tests.helm.chart import CHART, helm, template
+from tests.helm.chart import CHART, FULL, SHARED, helm, template
 
 pytestmark = pytest.mark.helm
 
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 OURS: dict[str, Any] = Settings.model_json_schema()
 
+_FILES = {"ca_file", "client_certificate", "client_key", "platform"}
 BY_THE_CHART = {
     "ServerSettings": {"listen", "tls_certificate", "tls_key", "client_ca", "plaintext_loopback_vendor"},
+    "DoorSettings": {"listen", "tls_certificate", "tls_key"},
     "SignatureSettings": {"trust_dir"},
-    "AxisSettings": {"secret", "secret_file", "ca_file"},
+    "VxpSettings": {"secret", "secret_file"} | _FILES,
+    "SoapSettings": {"token", "token_file", "username_token", "signing_certificate", "signing_key"} | _FILES,
+    "LangSonSettings": {"secret", "secret_file", "password", "password_file"} | _FILES,
+    "QuangNamSettings": {"secret", "secret_file"} | _FILES,
+    "PlatformSettings": {"consumer_secret", "consumer_secret_file", "access_header"},
+    "AccessHeaderSettings": {"secret_key", "secret_key_file"},
+    "UsernameTokenSettings": {"password", "password_file"},
     "BlobSettings": {"path", "secret_access_key", "secret_access_key_file", "ca_file"},
+    "VendorSettings": {"door_secret", "door_secret_file"},
 }
-"""Settings the chart writes itself: ports, paths, and files made of named secrets."""
-OF_THE_CHART = {"tls", "clientCa", "trust", "secret", "ca", "secretAccessKey", "replicas"}
-"""Values that become volumes or numbers of pods, not settings."""
+"""Settings the chart writes itself: ports, paths, files of named secrets, and tables with sections of their own."""
+OF_THE_CHART = {
+    *("tls", "clientCa", "clientTls", "signingTls", "trust", "ca", "wsdlFile"),
+    *("secret", "token", "password", "consumerSecret", "secretKey", "secretAccessKey", "doorSecret"),
+    *("platform", "accessHeader", "usernameToken", "enabled", "replicas"),
+}
+"""Values that become volumes, numbers of pods or tables, not settings."""
 SECTIONS = {
     "ServerSettings": SCHEMA["properties"]["server"],
+    "DoorSettings": SCHEMA["properties"]["door"],
     "SignatureSettings": SCHEMA["properties"]["signatures"],
     "LogSettings": SCHEMA["properties"]["log"],
     "LimitSettings": SCHEMA["properties"]["limits"],
     "BlobSettings": SCHEMA["properties"]["blobs"],
     "DeliverySettings": SCHEMA["properties"]["delivery"],
     "RetentionSettings": SCHEMA["properties"]["retention"],
-    "AxisSettings": SCHEMA["$defs"]["account"],
+    "VxpSettings": SCHEMA["$defs"]["vxpAccount"],
+    "SoapSettings": SCHEMA["$defs"]["soapAccount"],
+    "LangSonSettings": SCHEMA["$defs"]["langsonAccount"],
+    "QuangNamSettings": SCHEMA["$defs"]["quangnamAccount"],
+    "PlatformSettings": SCHEMA["$defs"]["platform"],
+    "AccessHeaderSettings": SCHEMA["$defs"]["accessHeader"],
+    "UsernameTokenSettings": SCHEMA["$defs"]["usernameToken"],
+    "RouteSettings": SCHEMA["properties"]["routes"]["items"],
     "VendorSettings": SCHEMA["properties"]["vendors"]["items"],
 }
 FIXED = {"health", "metrics", "store"}
@@ -67,6 +90,26 @@ def test_every_section_of_the_settings_is_known() -> None:
     ours = set(OURS["properties"])
     assert ours - FIXED <= set(SCHEMA["properties"])
     assert ours >= FIXED
+    by_the_chart = {"HealthSettings", "MetricsSettings", "StoreSettings"}
+    assert set(OURS["$defs"]) == set(SECTIONS) | by_the_chart
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_examples_set_every_value(section: str) -> None:
+    """The values under ci/ that the tests render give every value there is, so a misspelt template would be noticed."""
+    given: set[str] = set()
+    for file in (FULL, SHARED):
+        given |= set(walk(yaml.safe_load(file.read_text(encoding="utf-8"))))
+    assert set(SECTIONS[section]["properties"]) <= given
+
+
+def walk(value: Any) -> Iterator[str]:
+    """Every key, at any depth."""
+    if isinstance(value, dict):
+        yield from value
+        value = list(value.values())
+    for inner in value if isinstance(value, list) else []:
+        yield from walk(inner)
 
 
 REFUSED = {
@@ -84,7 +127,16 @@ REFUSED = {
     "wrong word": ("axis.national.onUnknown=perhaps", "/axis/national/onUnknown"),
     "text for a number": ("delivery.concurrency=many", "/delivery/concurrency"),
     "out of range": ("delivery.retryJitter=2", "/delivery/retryJitter"),
-    "second account": ("axis.second.endpoint=http://axis.example", "/axis"),
+    "account without its secret": ("axis.second.endpoint=http://axis.example", "/axis"),
+    "account named as the own route": ("axis.local.endpoint=http://axis.example", "/axis"),
+    "unknown kind": ("axis.national.kind=ftp", "/axis/national/kind"),
+    "key of another kind": ("axis.national.organId=H99", "organId"),
+    "kind without its keys": ("axis.national.kind=langson", "username"),
+    "platform without its secret": ("axis.national.platform.consumerKey=k", "/axis/national/platform"),
+    "route to nowhere": ("routes[0].agencies[0]=H98", "/routes/0"),
+    "open door": ("door.enabled=true", "/door"),
+    "door without a vendor": ("door.enabled=true,door.plaintext=true", "/vendors"),
+    "door id without its secret": ("vendors[0].doorSystemId=H99", "doorSecret"),
     "account name": ("axis.Big_Name.endpoint=http://axis.example", "/axis"),
     "vendor name": ("vendors[0].id=Office A", "/vendors/0/id"),
     "plaintext": ("server.plaintextLoopbackVendor=office-a", "plaintextLoopbackVendor"),

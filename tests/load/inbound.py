@@ -100,7 +100,7 @@ class Peer:
 
     async def _send(self, draft: Draft) -> None:
         async with axis_at(self._endpoint) as axis:
-            outcome = await axis.submit(await self._translator.seal(draft), self._translator.stream(draft))
+            outcome = await axis.submit(await self._translator.seal(draft), lambda: self._translator.stream(draft))
         assert isinstance(outcome, Accepted), outcome
 
 

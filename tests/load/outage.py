@@ -18,7 +18,6 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -33,7 +32,7 @@ from gateway.domain.outcome import Outcome, Unavailable
 from gateway.domain.packet import Sealed
 from gateway.flows.config import OutboundPolicy
 from gateway.flows.fairness import FAIR_EVERY
-from gateway.ports import Clock
+from gateway.ports import Clock, PacketBytes
 from gateway.store.tables import messages
 from tests.fakes.axis import FakeAxis
 from tests.fakes.postgres import database_of_kind
@@ -87,7 +86,7 @@ class FailingAxis(FakeAxis):
         super().__init__(clock=clock)
         self.order: list[tuple[float, bool]] = []
 
-    async def submit(self, sealed: Sealed, body: AsyncIterator[bytes]) -> Outcome:
+    async def submit(self, sealed: Sealed, body: PacketBytes) -> Outcome:
         if self.down:
             self.attempts += 1
             return Unavailable(reason="no connection")

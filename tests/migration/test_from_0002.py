@@ -160,5 +160,5 @@ def test_0001_becomes_this_release_in_one_go(where):
     on(where, to_0001)
     write(where, ROWS)
     upgrade(where)
-    assert on(where, lambda connection: connection.scalar(sa.text("SELECT version_num FROM alembic_version"))) == "0003"
+    assert on(where, lambda connection: connection.scalar(sa.text("SELECT version_num FROM alembic_version"))) == "0004"
     assert on(where, lambda connection: connection.scalar(sa.text("SELECT count(*) FROM messages"))) == 1

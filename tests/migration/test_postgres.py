@@ -83,7 +83,7 @@ def test_concurrent_upgrades_are_one(url):
         assert each.returncode == 0, said
     upgrade(url)
     found = ask(url, "SELECT version_num FROM alembic_version", "SELECT name, value FROM counters ORDER BY name")
-    assert found == [[("0003",)], [("events", 0), ("messages", 0)]]
+    assert found == [[("0004",)], [("events", 0), ("messages", 0)]]
 
 
 def test_a_failing_migration_leaves_the_database_as_it_was(url):

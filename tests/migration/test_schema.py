@@ -14,7 +14,7 @@ from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.store import upgrade
 from gateway.store.tables import metadata
 
-NEWEST = "0003"
+NEWEST = "0004"
 BETWEEN = re.compile(r",(?![^(]*\))|\n")
 """What separates columns and constraints: a new line, or where a column was added later only a comma."""
 

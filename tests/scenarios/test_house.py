@@ -246,13 +246,14 @@ async def test_a_stop_before_sending_costs_no_attempt(world):
                 sealing.set()
                 await asyncio.Event().wait()
 
-        translator, gateway.outbound._translator = gateway.outbound._translator, Slow()
+        account = gateway.outbound._accounts[ROUTE]
+        gateway.outbound._accounts[ROUTE] = replace(account, translator=Slow())
         worker = make_worker(gateway, drain_grace=timedelta(0))
         task = asyncio.create_task(worker.run())
         await asyncio.wait_for(sealing.wait(), 10)
         worker.stop()
         await asyncio.wait_for(task, 10)
-        gateway.outbound._translator = translator
+        gateway.outbound._accounts[ROUTE] = account
         assert await gateway.send_due() == 1
         sent = await gateway.store.documents.get(result.sent.uid)
     assert {(d.state, d.attempts) for d in sent.deliveries} == {(DeliveryState.SENT, 1)}

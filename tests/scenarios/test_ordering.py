@@ -42,14 +42,14 @@ class WatchedAxis(FakeAxis):
         self.seen = []
 
     async def submit(self, sealed, body):
-        data = b"".join([chunk async for chunk in body])
+        data = b"".join([chunk async for chunk in body()])
         found = re.search(rb"(letter|follower)-|StatusCode>(0[36])<", data)
         self.seen.append(next(each for each in found.groups() if each).decode())
 
         async def again():
             yield data
 
-        return await super().submit(sealed, again())
+        return await super().submit(sealed, again)
 
 
 def make_world(folder, *, askable=True, on_unknown=OnUnknown.HOLD):

@@ -6,9 +6,9 @@
 import asyncio
 import copy
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from gateway.domain.backoff import Backoff
 from gateway.domain.circuit import CircuitRules
 from gateway.domain.dialect import NATIONAL
 from gateway.domain.document import Document, Organization, TraceHeader
-from gateway.domain.ids import Digest, OrganId, VendorId
+from gateway.domain.ids import AccountName, Digest, OrganId, VendorId
 from gateway.domain.mandate import VendorSystem
-from gateway.domain.packet import Draft, StoredObject
+from gateway.domain.packet import Draft, Misfit, StoredObject
+from gateway.domain.routing import LOCAL, Route, RouteTable
 from gateway.domain.signing import SignaturePolicy
 from gateway.domain.status import StatusReport
 from gateway.flows.breaker import Breaker
@@ -39,11 +40,14 @@ from gateway.flows.config import (
     UpkeepPolicy,
 )
 from gateway.flows.directory import DirectorySync
+from gateway.flows.failover import Failover
 from gateway.flows.fetching import Fetcher
 from gateway.flows.inbound import Intake
+from gateway.flows.local import LocalAxis
 from gateway.flows.outbound import Outbound, OutboundAccount
 from gateway.flows.polling import Poller
 from gateway.flows.reconcile import Reconciler
+from gateway.flows.routing import SubmissionAccount
 from gateway.flows.statuses import InboxFlow
 from gateway.flows.submission import SubmissionFlow
 from gateway.flows.upkeep import Upkeep
@@ -82,6 +86,16 @@ def make_letter(**overrides: Any) -> Document:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Way:
+    """What belongs to one account."""
+
+    breaker: Breaker
+    intake: Intake
+    poller: Poller
+    reconciler: Reconciler
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gateway:
     """The flows of one process, on one store."""
 
@@ -94,6 +108,12 @@ class Gateway:
     poller: Poller
     reconciler: Reconciler
     intake: Intake
+    more: Mapping[AccountName, Way]
+    """The other accounts."""
+    routes: tuple[AccountName, ...]
+    """Those that something leaves by."""
+    local: LocalAxis
+    failover: Failover
     submissions: SubmissionFlow
     inbox: InboxFlow
     directory: DirectorySync
@@ -103,10 +123,12 @@ class Gateway:
 
     async def send_due(self) -> int:
         """Lease what is due and deliver it, one after the other; how many."""
-        leased = await self.outbox.lease("w", route=ROUTE, limit=10, lease_for=LEASE, at=self.clock.now())
-        for message in leased:
-            await self.outbound.deliver(message)
-        return len(leased)
+        leased = 0
+        for route in self.routes:
+            for message in await self.outbox.lease("w", route=route, limit=10, lease_for=LEASE, at=self.clock.now()):
+                await self.outbound.deliver(message)
+                leased += 1
+        return leased
 
     def count(self, name: str, **labels: str) -> float:
         """Value of a counter."""
@@ -134,6 +156,13 @@ class World:
                 (THEIRS_TOO, ()),
             )
         )
+        self.more: dict[AccountName, FakeAxis] = {}
+        """Axes of the accounts after the first."""
+        self.table = RouteTable(routes=(Route(roots=(), accounts=(ROUTE,)),))
+        self.local = False
+        """True: documents between agencies served here go directly."""
+        self.directory_accounts = [ROUTE]
+        self.failover_after = MINUTE
         self.signatures = FakeSignatures()
         self.on_unknown = OnUnknown.HOLD
         self.outbound = OUTBOUND
@@ -144,6 +173,7 @@ class World:
         self.recipients_per_message = 100
         self.packet_limit = PACKET_LIMIT
         self.dialect = NATIONAL
+        self.local_roots = frozenset({OrganId("H98")})
         self.serves: tuple[OrganId, ...] = (OrganId("H98"),)
 
     def copy_to(self, folder: Path) -> "World":
@@ -151,7 +181,7 @@ class World:
         shutil.copytree(self.folder, folder)
         other = copy.copy(self)
         other.folder = folder
-        other.axis, other.clock = copy.deepcopy((self.axis, self.clock))
+        other.axis, other.more, other.clock = copy.deepcopy((self.axis, self.more, self.clock))
         return other
 
     @asynccontextmanager
@@ -189,20 +219,10 @@ class World:
         """The packet of a status."""
         return await self.packet(lambda translator, _: translator.draft_status(report))
 
-    def _build(self, store: Store, fuse: Fuse, *, ready: bool) -> Gateway:
-        blobs = LocalBlobs(self.folder / "blobs", clock=self.clock)
-        wired: Any = Fused(blobs, fuse)
-        axis: Any = Fused(self.axis, fuse)
-        items, directory, outbox, documents, receptions, index = (
-            Fused(port, fuse)
-            for port in (store.items, store.directory, store.outbox, store.documents, store.receptions, store.blobs)
-        )
-        translator: Any = Fused(EdxmlTranslator(blobs=wired, limits=Limits(), dialect=self.dialect), fuse)
-        metrics, wakeups = Metrics(CollectorRegistry()), LocalWakeups()
-        admission = make_admission(self.disk, blob_index=store.blobs, metrics=metrics)
-        account = AccountPolicy(
-            name=ROUTE,
-            local_roots=frozenset({OrganId("H98")}),
+    def _policy(self, name: AccountName) -> AccountPolicy:
+        return AccountPolicy(
+            name=name,
+            local_roots=self.local_roots,
             hop=OrganId("H98"),
             packet_limit=self.packet_limit,
             recipients_per_message=self.recipients_per_message,
@@ -212,44 +232,106 @@ class World:
             divided_codes=self.divided_codes,
             circuit=self.circuit,
         )
-        breaker = Breaker(account=account, outbox=outbox, clock=self.clock, metrics=metrics, draw=lambda: 0.0)
+
+    def _build(self, store: Store, fuse: Fuse, *, ready: bool) -> Gateway:
+        blobs = LocalBlobs(self.folder / "blobs", clock=self.clock)
+        wired: Any = Fused(blobs, fuse)
+        items, directory, outbox, documents, receptions, index = (
+            Fused(port, fuse)
+            for port in (store.items, store.directory, store.outbox, store.documents, store.receptions, store.blobs)
+        )
+        translator: Any = Fused(EdxmlTranslator(blobs=wired, limits=Limits(), dialect=self.dialect), fuse)
+        metrics, wakeups = Metrics(CollectorRegistry()), LocalWakeups()
+        admission = make_admission(self.disk, blob_index=store.blobs, metrics=metrics)
+        axes: dict[AccountName, Any] = {ROUTE: Fused(self.axis, fuse)}
+        axes |= {name: Fused(axis, fuse) for name, axis in self.more.items()}
+        policies = {name: self._policy(name) for name in axes}
+        policies[LOCAL] = replace(
+            self._policy(LOCAL),
+            settling_time=timedelta(0),
+            on_unknown=OnUnknown.RESEND,
+            divided_codes=frozenset({Misfit.NO_LOCAL_RECIPIENT}),
+        )
         common: Any = {"clock": self.clock, "metrics": metrics, "wakeups": wakeups}
 
         def claim(job: str) -> Claim:
             # Long: these gateways crash and follow one another in no time, under one name.
             hold_for = timedelta(hours=1)
-            return Claim(claims=store.claims, name=f"{job}:{ROUTE}", owner="w", clock=self.clock, hold_for=hold_for)
+            return Claim(claims=store.claims, name=job, owner="w", clock=self.clock, hold_for=hold_for)
 
         sync = DirectorySync(
-            axis=axis,
+            axes=[axes[name] for name in self.directory_accounts],
             directory=directory,
             vendors=[VendorSystem(id=VENDOR, uri_sans=frozenset(), certificate_sha256=frozenset(), serves=self.serves)],
             interval=MINUTE,
             claim=claim("directory"),
             clock=self.clock,
         )
-        intake = Intake(
-            axis=axis,
-            account=account,
-            receipt=self.receipt,
+
+        def intake_of(name: AccountName, axis: Any) -> Intake:
+            return Intake(
+                axis=axis,
+                account=policies[name],
+                receipt=self.receipt,
+                items=items,
+                directory=directory,
+                translator=translator,
+                signatures=self.signatures,
+                signature_policy=SignaturePolicy(),
+                blobs=wired,
+                refresh_directory=sync.refresh,
+                **common,
+            )
+
+        def way_of(name: AccountName, axis: Any) -> Way:
+            fetcher = Fetcher(axis=axis, blobs=wired, admission=admission, packet_limit=PACKET_LIMIT)
+            lists: Any = {"axis": axis, "intake": intake_of(name, axis), "fetcher": fetcher, "items": items}
+            lists |= {"blobs": wired, "discrepancies": store.discrepancies}
+            return Way(
+                breaker=breakers[name],
+                intake=lists["intake"],
+                poller=Poller(
+                    admission=admission,
+                    claim=claim(f"poll:{name}"),
+                    policy=self.inbound,
+                    clock=self.clock,
+                    ready=lambda: ready or sync.loaded,
+                    **lists,
+                ),
+                reconciler=Reconciler(
+                    outbox=outbox,
+                    records=store.reconciliation,
+                    claim=claim(f"reconcile:{name}"),
+                    policy=RECONCILE,
+                    **lists,
+                    **common,
+                ),
+            )
+
+        breakers = {
+            name: Breaker(account=policy, outbox=outbox, clock=self.clock, metrics=metrics, draw=lambda: 0.0)
+            for name, policy in policies.items()
+        }
+        ways = {name: way_of(name, axis) for name, axis in axes.items()}
+        local = LocalAxis(
+            intake_of=lambda axis: intake_of(LOCAL, axis),
             items=items,
-            directory=directory,
-            translator=translator,
-            signatures=self.signatures,
-            signature_policy=SignaturePolicy(),
             blobs=wired,
-            refresh_directory=sync.refresh,
-            **common,
+            admission=admission,
+            packet_limit=PACKET_LIMIT,
         )
+        axes[LOCAL] = local
         outbound = Outbound(
             outbox=outbox,
-            translator=translator,
-            accounts={ROUTE: OutboundAccount(axis=axis, policy=account, breaker=breaker)},
+            accounts={
+                name: OutboundAccount(axis=axis, translator=translator, policy=policies[name], breaker=breakers[name])
+                for name, axis in axes.items()
+            },
             policy=self.outbound,
             draw=lambda: 0.0,
             **common,
         )
-        fetcher = Fetcher(axis=axis, blobs=wired, admission=admission, packet_limit=PACKET_LIMIT)
+        first = ways.pop(ROUTE)
         return Gateway(
             store=store,
             blobs=blobs,
@@ -257,41 +339,27 @@ class World:
             outbound=outbound,
             worker=Worker(
                 owner="w",
-                account=account,
-                breaker=breaker,
+                account=policies[ROUTE],
+                breaker=first.breaker,
                 outbox=outbox,
                 deliver=outbound.deliver,
                 policy=self.outbound,
                 clock=self.clock,
                 wakeups=wakeups,
             ),
-            breaker=breaker,
-            poller=Poller(
-                axis=axis,
-                intake=intake,
-                fetcher=fetcher,
-                admission=admission,
-                items=items,
-                blobs=wired,
-                discrepancies=store.discrepancies,
-                claim=claim("poll"),
-                policy=self.inbound,
-                clock=self.clock,
-                ready=lambda: ready or sync.loaded,
-            ),
-            reconciler=Reconciler(
-                axis=axis,
-                intake=intake,
-                fetcher=fetcher,
-                items=items,
+            breaker=first.breaker,
+            poller=first.poller,
+            reconciler=first.reconciler,
+            intake=first.intake,
+            more=ways,
+            routes=(ROUTE, *ways, *((LOCAL,) if self.local else ())),
+            local=local,
+            failover=Failover(
                 outbox=outbox,
-                records=store.reconciliation,
-                discrepancies=store.discrepancies,
-                claim=claim("reconcile"),
-                policy=RECONCILE,
+                breakers={name: breaker for name, breaker in breakers.items() if name != LOCAL},
+                after=self.failover_after,
                 **common,
             ),
-            intake=intake,
             submissions=SubmissionFlow(
                 documents=documents,
                 directory=directory,
@@ -299,8 +367,11 @@ class World:
                 blobs=wired,
                 admission=admission,
                 signatures=self.signatures,
-                translator=translator,
-                account=account,
+                table=self.table,
+                accounts={
+                    name: SubmissionAccount(policy=policy, translator=translator) for name, policy in policies.items()
+                },
+                local=self.local,
                 signature_policy=SignaturePolicy(),
                 limits=rules.Limits(),
                 is_working_day=lambda day: day.weekday() < 5,
@@ -310,7 +381,7 @@ class World:
                 receptions=receptions,
                 directory=directory,
                 receipt=self.receipt,
-                dialect=self.dialect,
+                dialects=dict.fromkeys(policies, self.dialect),
                 clock=self.clock,
                 wakeups=wakeups,
             ),

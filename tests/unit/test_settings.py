@@ -11,7 +11,7 @@ from gateway.blobs.s3 import Bucket
 from gateway.bootstrap import configs, problems
 from gateway.domain.admission import Terms
 from gateway.domain.dialect import DIALECTS, Dialect, StatusContainer, TypePractice
-from gateway.settings import SettingsError, StoreSettings, database_of, load, secret_of
+from gateway.settings import SettingsError, StoreSettings, VxpSettings, database_of, load, secret_of
 
 BASE = """
 [server]
@@ -54,9 +54,11 @@ def problems_of(file: Path) -> str:
 def test_a_small_file_is_enough(write: Any) -> None:
     """A handful of keys makes a configuration; the rest has defaults, the secret is stripped."""
     settings = load(write())
-    assert settings.axis["national"].sent_list == "by_docid"
     assert settings.delivery.receipt == "vendor_ack"
-    assert secret_of(settings.axis["national"]) == "hush-hush"
+    account = settings.axis["national"]
+    assert isinstance(account, VxpSettings)
+    assert account.sent_list == "by_docid"
+    assert secret_of("axis.national.secret", account.secret, account.secret_file) == "hush-hush"
 
 
 def test_the_environment_wins_over_the_file(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +67,7 @@ def test_the_environment_wins_over_the_file(write: Any, monkeypatch: pytest.Monk
     monkeypatch.setenv("LGSP_DELIVERY__CONCURRENCY", "9")
     settings = load(write())
     assert settings.axis["national"].on_unknown == "resend"
-    assert settings.axis["national"].system_id == "00.99.W00"
+    assert settings.axis["national"].endpoint == "http://127.0.0.1:1"
     assert settings.delivery.concurrency == 9
 
 

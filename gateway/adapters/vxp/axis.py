@@ -1,8 +1,7 @@
 """One account on a VXP axis as port Axis."""
 
 import json
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -11,34 +10,35 @@ from typing import TypeVar
 import httpx
 import structlog
 
-from gateway.adapters.http import Broken, HttpClient, PacketBody, Repeat
-from gateway.adapters.vxp.client import Listing, VxpClient, read_answer
+from gateway.adapters.answers import UNWRITABLE, as_unavailable, header_safe, judge_broken, refuse_too_large
+from gateway.adapters.calls import Calls
+from gateway.adapters.envelopes import Answer, judge, read_envelope
+from gateway.adapters.http import Access, Broken, HttpClient, PacketBody, Repeat
+from gateway.adapters.items import read_item, read_taken_item
+from gateway.adapters.replies import Listing, read_answer
+from gateway.adapters.scalars import text
+from gateway.adapters.sharing import Shared
+from gateway.adapters.vxp.client import VxpClient
 from gateway.adapters.vxp.config import FetchBy, SentList, VxpAccount
-from gateway.adapters.vxp.download import read_embedded, read_raw
-from gateway.adapters.vxp.faults import TOO_LARGE, UNWRITABLE, Answer, as_unavailable, judge, judge_broken, text
-from gateway.adapters.vxp.rows import read_agency, read_item, read_sent, read_taken_item
-from gateway.adapters.vxp.sharing import Shared
-from gateway.adapters.vxp.signing import file_hash, header_safe
-from gateway.domain.agency import DirectoryRow
-from gateway.domain.errors import ErrorCode, GatewayError
-from gateway.domain.ids import AccountName, AxisDocId
+from gateway.adapters.vxp.download import read_in_data, read_raw
+from gateway.adapters.vxp.rows import read_agency, read_sent
+from gateway.adapters.vxp.signing import file_hash
+from gateway.domain.agency import AgencyEntry, DirectoryRow
+from gateway.domain.errors import GatewayError
+from gateway.domain.ids import AccountName, AxisDocId, OrganId
 from gateway.domain.outcome import (
-    Absent,
-    Accepted,
     CannotTell,
     Finding,
-    Found,
     Outcome,
     Rejected,
     SentQuery,
     Unavailable,
-    Uncertain,
 )
 from gateway.domain.packet import AxisItem, PacketKind, Sealed
 from gateway.domain.sentlist import SentEntries, SentEntry
 from gateway.domain.vntime import edxml_date, vietnam_date
 from gateway.observability.metrics import Metrics
-from gateway.ports import Axis, BlobWriter, Clock, DirectoryListing, Fetched, Waiting
+from gateway.ports import Axis, BlobWriter, Clock, DirectoryListing, Fetched, PacketBytes, Waiting
 
 _log = structlog.get_logger()
 _EDOC = {"servicetype": "eDoc"}
@@ -48,34 +48,23 @@ _USUAL_PAGES = frozenset({10, 15, 20, 25, 30, 40, 50, 100, 200, 250, 500, 1000, 
 _CANNOT_LIST = CannotTell(reason="the axis is asked by docId only, and the docId was lost with the answer")
 _UNOFFERED = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 
-_WORDS = {
-    Accepted: "accepted",
-    Waiting: "accepted",
-    Fetched: "accepted",
-    DirectoryListing: "accepted",
-    SentEntries: "accepted",
-    Rejected: "rejected",
-    Unavailable: "unavailable",
-    Uncertain: "uncertain",
-    Found: "found",
-    Absent: "absent",
-    CannotTell: "cannot_tell",
-}
-"""Metric label of each result; a question that was answered counts as accepted."""
-
 _Row = TypeVar("_Row")
-_Result = TypeVar("_Result", bound=Outcome | Finding | Waiting | Fetched | DirectoryListing | SentEntries)
 
 
 class VxpAxis(Axis):
     """Speaks the national dialect. Operations and headers: axis.md sections 2 to 4."""
 
-    def __init__(self, *, account: VxpAccount, clock: Clock, metrics: Metrics) -> None:
-        """Open nothing yet. Raises OSError or ssl.SSLError if the account's CA file cannot be read."""
+    def __init__(self, *, account: VxpAccount, clock: Clock, metrics: Metrics, access: Access | None = None) -> None:
+        """Open nothing yet; `access` opens a platform in front of the axis.
+
+        Raises OSError or ssl.SSLError if a file of the account's connection cannot be used.
+        """
         self._account = account
         self._clock = clock
-        self._metrics = metrics
-        self._http = HttpClient(tls_ca_file=account.tls_ca_file, concurrency=account.concurrency, retry=account.retry)
+        self._calls = Calls(account=account.name, metrics=metrics)
+        self._http = HttpClient(
+            connection=account.connection, concurrency=account.concurrency, retry=account.retry, access=access
+        )
         self._client = VxpClient(account=account, clock=clock, http=self._http)
         self._sent = Shared(self._read_all_sent, keep=lambda read: isinstance(read, SentEntries), clock=clock)
 
@@ -88,16 +77,12 @@ class VxpAxis(Axis):
         """Close all connections."""
         await self._http.aclose()
 
-    async def submit(self, sealed: Sealed, body: AsyncIterator[bytes]) -> Outcome:
+    async def submit(self, sealed: Sealed, body: PacketBytes) -> Outcome:
         """Send a packet once with sendEdoc. Raises what `body` raises, and GatewayError if it is not as long as sealed.
 
-        Rejected without sending: codes that no header can carry, packets over the account's limit.
+        Rejected without sending: codes that no header can carry.
         """
-        try:
-            return await self._observed("sendEdoc", self._submit(sealed, body))
-        finally:
-            if isinstance(body, AsyncGenerator):
-                await body.aclose()
+        return await self._calls.observed("sendEdoc", self._submit(sealed, body))
 
     async def find(self, query: SentQuery) -> Finding:
         """Look for a document in getSentEdocList, where the axis lists by sender; CannotTell where it does not.
@@ -106,7 +91,7 @@ class VxpAxis(Axis):
         """
         if self._account.sent_list is SentList.BY_DOCID:
             return _CANNOT_LIST
-        return await self._observed("getSentEdocList", self._find(query))
+        return await self._calls.observed("getSentEdocList", self._find(query))
 
     async def sent_list(self) -> SentEntries | CannotTell:
         """All that getSentEdocList lists, where the axis lists by sender; CannotTell where it does not.
@@ -116,19 +101,19 @@ class VxpAxis(Axis):
         """
         if self._account.sent_list is SentList.BY_DOCID:
             return _CANNOT_LIST
-        return await self._observed("getSentEdocList", self._sent.get(since=self._clock.now()))
+        return await self._calls.observed("getSentEdocList", self._sent.get(since=self._clock.now()))
 
     async def sent_packet(self, axis_doc_id: AxisDocId) -> SentEntries | CannotTell:
         """What getSentEdocList lists under one docId."""
-        return await self._observed("getSentEdocList", self._read_one_sent(axis_doc_id))
+        return await self._calls.observed("getSentEdocList", self._read_one_sent(axis_doc_id))
 
     async def waiting(self, kind: PacketKind) -> Waiting | Unavailable:
         """What is not yet acknowledged, one answer's worth: acknowledged items make room for further ones."""
-        return await self._observed("getReceivedEdocList", self._waiting(kind))
+        return await self._calls.observed("getReceivedEdocList", self._waiting(kind))
 
     async def acknowledged(self, kind: PacketKind, *, since: datetime) -> Waiting | Unavailable:
         """What is acknowledged as done, by getReceivedEdocList with a status; none where the axis ignores it."""
-        return await self._observed("getReceivedEdocList", self._acknowledged(kind, since))
+        return await self._calls.observed("getReceivedEdocList", self._acknowledged(kind, since))
 
     async def fetch(self, item: AxisItem, writer: BlobWriter) -> Fetched | Rejected | Unavailable:
         """Download a packet as it is, a trailing line end included. Rejected if longer than `writer` takes.
@@ -136,27 +121,49 @@ class VxpAxis(Axis):
         Raises what else `writer` raises.
         """
         operation = "downloadEdoc" if self._account.fetch is FetchBy.DOWNLOAD else "getEdoc"
-        return await self._observed(operation, self._fetch(item, writer))
+        return await self._calls.observed(operation, self._fetch(item, writer))
 
     async def settle(self, axis_doc_id: AxisDocId, *, done: bool) -> Outcome:
         """Acknowledge an item with updateStatus."""
-        return await self._observed("updateStatus", self._settle(axis_doc_id, done=done))
+        said = {"docId": axis_doc_id, "status": "done" if done else "fail"}
+        return await self._calls.observed("updateStatus", self._act("updateStatus", said, b"{}", axis_doc_id))
 
     async def agencies(self) -> DirectoryListing | Unavailable:
         """The directory with old codes (getAgenciesListQD20), or where the axis has no such list, getAgenciesList.
 
         An empty directory is Unavailable: believing it would close every agency.
         """
-        listing = await self._observed("getAgenciesListQD20", self._agencies("getAgenciesListQD20", {"level": "1"}))
+        listing = await self._calls.observed(
+            "getAgenciesListQD20", self._agencies("getAgenciesListQD20", {"level": "1"})
+        )
         if not isinstance(listing, Rejected):
             return listing
-        plain = await self._observed("getAgenciesList", self._agencies("getAgenciesList", {}))
+        plain = await self._calls.observed("getAgenciesList", self._agencies("getAgenciesList", {}))
         return as_unavailable(plain) if isinstance(plain, Rejected) else plain
 
-    async def _submit(self, sealed: Sealed, body: AsyncIterator[bytes]) -> Outcome:
+    async def register(self, unit: AgencyEntry) -> Outcome:
+        """Create or update a unit with registerAgency."""
+        members = {
+            "id": "",
+            "pcode": unit.parent_code,
+            "code": unit.code,
+            "name": unit.name,
+            "mail": unit.email,
+            "mobile": unit.mobile,
+            "fax": unit.fax,
+        }
+        body = json.dumps(members, separators=(",", ":")).encode()
+        return await self._calls.observed("registerAgency", self._act("registerAgency", {}, body, unit.code))
+
+    async def deregister(self, code: OrganId) -> Outcome:
+        """Take a unit off the directory with deleteAgency."""
+        if not header_safe(code):
+            return Rejected(code=UNWRITABLE, reason=f"agency code {code!r} is not printable ASCII")
+        work = self._act("deleteAgency", {"AgencyCode": code}, b"{}", code)
+        return await self._calls.observed("deleteAgency", work)
+
+    async def _submit(self, sealed: Sealed, body: PacketBytes) -> Outcome:
         draft = sealed.draft
-        if sealed.length > self._account.max_packet_bytes:
-            return Rejected(code=TOO_LARGE, reason=f"the axis takes at most {self._account.max_packet_bytes} bytes")
         for code in (draft.sender, *draft.recipients):
             if not code or not header_safe(code):
                 return Rejected(code=UNWRITABLE, reason=f"agency code {code!r} is not printable ASCII")
@@ -171,7 +178,7 @@ class VxpAxis(Axis):
         reply = await self._client.exchange(
             "sendEdoc",
             parameters,
-            read_answer,
+            _read_answer,
             body=PacketBody(
                 chunks=body,
                 length=sealed.length,
@@ -245,7 +252,7 @@ class VxpAxis(Axis):
         raw = self._account.fetch is FetchBy.DOWNLOAD
 
         async def read(response: httpx.Response) -> Fetched | Answer | Unavailable:
-            return await (read_raw if raw else read_embedded)(response, writer)
+            return await (read_raw if raw else read_in_data)(response, writer)
 
         try:
             reply = await self._client.exchange(
@@ -258,24 +265,23 @@ class VxpAxis(Axis):
                 repeat=Repeat.UNANSWERED,
             )
         except GatewayError as error:
-            if error.code is not ErrorCode.ATTACHMENT_TOO_LARGE:
-                raise
-            return Rejected(code=TOO_LARGE, reason="the packet is larger than limits.packet_bytes")
+            return refuse_too_large(error)
         if isinstance(reply, Fetched | Unavailable):
             return reply
         outcome = self._judge(reply, doc_id=item.axis_doc_id)
         return outcome if isinstance(outcome, Rejected) else as_unavailable(outcome)
 
-    async def _settle(self, axis_doc_id: AxisDocId, *, done: bool) -> Outcome:
+    async def _act(self, operation: str, parameters: dict[str, str], body: bytes, subject: str) -> Outcome:
+        """A call that may be repeated without harm, about something that has a name already."""
         reply = await self._client.exchange(
-            "updateStatus",
-            {"docId": axis_doc_id, "status": "done" if done else "fail"},
-            read_answer,
-            body=b"{}",
+            operation,
+            parameters,
+            _read_answer,
+            body=body,
             timeouts=self._account.timeouts,
             repeat=Repeat.ANY_TIME,
         )
-        return self._judge(reply, doc_id=axis_doc_id)
+        return self._judge(reply, doc_id=AxisDocId(subject))
 
     async def _agencies(self, operation: str, parameters: dict[str, str]) -> DirectoryListing | Unavailable | Rejected:
         """The directory by one operation; Rejected if the axis does not offer it."""
@@ -335,15 +341,6 @@ class VxpAxis(Axis):
             return judge_broken(reply)
         return judge(reply, now=self._clock.now(), doc_id=doc_id)
 
-    async def _observed(self, operation: str, work: Awaitable[_Result]) -> _Result:
-        """Do the work, then count its time and outcome, and log what went wrong."""
-        start, word = time.perf_counter(), "interrupted"
-        try:
-            result = await work
-            word, reason = _WORDS[type(result)], getattr(result, "reason", "")
-        finally:
-            seconds = time.perf_counter() - start
-            self._metrics.axis_seconds.labels(self.account, operation, word).observe(seconds)
-        if reason:
-            _log.warning("axis.call_failed", account=self.account, operation=operation, outcome=word, reason=reason)
-        return result
+
+async def _read_answer(response: httpx.Response) -> Answer:
+    return await read_answer(response, read_envelope)

@@ -2,14 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import httpx
 
-from gateway.adapters.http import CHUNK, Broken, Call, HttpClient, PacketBody, Repeat, Timeouts
+from gateway.adapters.envelopes import read_envelope
+from gateway.adapters.http import Broken, Call, HttpClient, PacketBody, Repeat, Timeouts
+from gateway.adapters.replies import Listing, read_listing
 from gateway.adapters.vxp.config import VxpAccount
-from gateway.adapters.vxp.envelope import EnvelopeReader, Malformed
-from gateway.adapters.vxp.faults import Answer, read_envelope
 from gateway.adapters.vxp.signing import ordered, sign, timestamp
 from gateway.ports import Clock
 
@@ -18,19 +18,6 @@ _Read = TypeVar("_Read")
 
 JSON = "application/json"
 OCTETS = "application/octet-stream"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing(Generic[_Row]):
-    """An answer with the rows of its `data`."""
-
-    answer: Answer
-    members: Mapping[str, object]
-    rows: tuple[_Row, ...]
-    listed: bool
-    """True if `data` was there and was a list."""
-    skipped: int
-    """Rows that could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,63 +72,6 @@ class VxpClient:
         """Call an operation that lists; `read_row` gives None for a row to be skipped."""
 
         async def read(response: httpx.Response) -> Listing[_Row]:
-            return await _read_listing(response, read_row, limit=limit)
+            return await read_listing(response, read_row, read_envelope, limit=limit)
 
         return await self.exchange(operation, parameters, read, timeouts=timeouts, repeat=Repeat.ANY_TIME)
-
-
-def describe(response: httpx.Response, reader: EnvelopeReader, *, flaw: str = "") -> Answer:
-    """The answer, its envelope included if `reader` read one whole."""
-    return Answer(
-        http_status=response.status_code,
-        content_type=response.headers.get("Content-Type", ""),
-        retry_after=response.headers.get("Retry-After", ""),
-        envelope=None if flaw else read_envelope(reader.members),
-        flaw=flaw,
-    )
-
-
-async def read_answer(response: httpx.Response, *, limit: int = CHUNK) -> Answer:
-    """Read an answer that is an envelope and nothing else, of at most `limit` bytes."""
-    reader = EnvelopeReader(limit=limit)
-    try:
-        async for chunk in response.aiter_raw(CHUNK):
-            reader.feed(chunk)
-        reader.finish()
-    except Malformed as error:
-        return describe(response, reader, flaw=str(error))
-    return describe(response, reader)
-
-
-async def _read_listing(
-    response: httpx.Response,
-    read_row: Callable[[Mapping[str, object]], _Row | None],
-    *,
-    limit: int,
-) -> Listing[_Row]:
-    rows: list[_Row] = []
-    skipped = 0
-
-    def take(row: object) -> None:
-        nonlocal skipped
-        value = read_row(row) if isinstance(row, dict) else None
-        if value is None:
-            skipped += 1
-        else:
-            rows.append(value)
-
-    reader = EnvelopeReader(limit=limit, on_row=take)
-    flaw = ""
-    try:
-        async for chunk in response.aiter_raw(CHUNK):
-            reader.feed(chunk)
-        reader.finish()
-    except Malformed as error:
-        flaw = str(error)
-    return Listing(
-        answer=describe(response, reader, flaw=flaw),
-        members=reader.members,
-        rows=tuple(rows),
-        listed=reader.handed_on and not flaw,
-        skipped=skipped,
-    )

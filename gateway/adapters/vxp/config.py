@@ -1,23 +1,12 @@
 """What an account on the axis is made of; the settings turn into this."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
 
-from gateway.adapters.http import Timeouts
+from gateway.adapters.http import DIRECT, Connection, Timeouts
+from gateway.adapters.terms import CONCURRENCY, DIRECTORY_BYTES, LIST_BYTES, SECONDS
 from gateway.domain.backoff import Backoff
 from gateway.domain.ids import AccountName
-
-_MIB = 1024 * 1024
-
-SECONDS = Backoff(
-    first=timedelta(seconds=0.5),
-    factor=2,
-    ceiling=timedelta(seconds=4),
-    jitter=0.5,
-    give_up_after=timedelta(seconds=10),
-)
 
 
 class HashForm(StrEnum):
@@ -62,15 +51,8 @@ class VxpAccount:
     hash_form: HashForm = HashForm.SHORT
     sent_list: SentList = SentList.BY_DOCID
     fetch: FetchBy = FetchBy.DOWNLOAD
-    tls_ca_file: Path | None = None
-    """The only CA certificates to trust (PEM); None = those of the operating system."""
-    concurrency: int = 8
-    """Connections at a time for packets sent, and as many for everything else."""
-    max_packet_bytes: int = 50 * _MIB
-    """Longest packet the axis takes; a longer one is rejected before anything is sent."""
-    max_list_bytes: int = 64 * _MIB
-    """Longest answer to a list call."""
-    max_directory_bytes: int = 256 * _MIB
-    """Longest directory."""
+    connection: Connection = DIRECT
+    concurrency: int = CONCURRENCY
+    max_list_bytes: int = LIST_BYTES
+    max_directory_bytes: int = DIRECTORY_BYTES
     retry: Backoff = SECONDS
-    """Repetitions within one call; the long waits are the outbox's."""

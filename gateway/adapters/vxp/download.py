@@ -4,15 +4,13 @@ from collections.abc import AsyncIterator
 
 import httpx
 
+from gateway.adapters.envelopes import Answer, read_envelope
 from gateway.adapters.http import CHUNK
-from gateway.adapters.vxp.client import describe
-from gateway.adapters.vxp.envelope import Base64Decoder, EnvelopeReader, Malformed
-from gateway.adapters.vxp.faults import Answer
+from gateway.adapters.jsonstream import EnvelopeReader, Malformed
+from gateway.adapters.replies import PacketMember, describe, read_embedded
 from gateway.domain.outcome import Unavailable
 from gateway.ports import BlobWriter, Fetched
 
-_ENDLESS = 1 << 62
-"""Bytes; an embedded packet is bounded by its writer and by the deadline."""
 _SNIFF = 1024
 _UTF16 = (b"\xff\xfe<\x00", b"\xfe\xff\x00<")
 _MIME = (b"mime-version:", b"content-type:", b"--")
@@ -35,25 +33,9 @@ async def read_raw(response: httpx.Response, writer: BlobWriter) -> Fetched | An
     return Fetched(stored=await writer.finish())
 
 
-async def read_embedded(response: httpx.Response, writer: BlobWriter) -> Fetched | Answer:
-    """Store the base64 member `data` of getEdoc; the members around it decide whether it counts."""
-    decoder = Base64Decoder()
-    reader = EnvelopeReader(limit=_ENDLESS, on_text=decoder.feed)
-    size = 0
-    try:
-        async for chunk in response.aiter_raw(CHUNK):
-            reader.feed(chunk)
-            if decoded := decoder.take():
-                await writer.write(decoded)
-                size += len(decoded)
-        reader.finish()
-        decoder.finish()
-    except Malformed as error:
-        return describe(response, reader, flaw=str(error))
-    answer = describe(response, reader)
-    if size and answer.envelope is not None and answer.envelope.good:
-        return Fetched(stored=await writer.finish())
-    return answer
+async def read_in_data(response: httpx.Response, writer: BlobWriter) -> Fetched | Answer:
+    """Store the base64 member `data` of getEdoc."""
+    return await read_embedded(response, writer, read_envelope, PacketMember())
 
 
 def looks_like_packet(first: bytes) -> bool:
@@ -79,5 +61,5 @@ async def _read_refusal(response: httpx.Response, first: bytes, chunks: AsyncIte
             reader.feed(chunk)
         reader.finish()
     except Malformed as error:
-        return describe(response, reader, flaw=str(error))
-    return describe(response, reader)
+        return describe(response, reader, read_envelope, flaw=str(error))
+    return describe(response, reader, read_envelope)

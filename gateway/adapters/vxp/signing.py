@@ -73,8 +73,3 @@ def sign(parameters: Mapping[str, str], secret: str) -> dict[str, str]:
         PREFIX + "hash-header": hmac.new(secret.encode(), signed.encode(), hashlib.sha256).hexdigest(),
         **UNSIGNED,
     }
-
-
-def header_safe(value: str) -> bool:
-    """True if a header can carry the value unchanged: printable ASCII without outer space."""
-    return value.isascii() and value.isprintable() and value == value.strip()

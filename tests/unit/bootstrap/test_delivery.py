@@ -7,11 +7,11 @@ import pytest
 
 from gateway.bootstrap import configs
 from gateway.domain.circuit import CircuitRules
-from gateway.settings import AxisSettings, LimitSettings
+from gateway.settings import LimitSettings, VxpSettings
 
 
 def policy_of(**settings: Any):
-    axis = AxisSettings(
+    axis = VxpSettings(
         endpoint="http://127.0.0.1:1", system_id="00.99.W00", secret="hush", agencies=("H99",), **settings
     )
     return configs.account_policy("national", axis, LimitSettings())

@@ -19,7 +19,12 @@ ID = AxisDocId("axis-1")
 
 outcomes = st.one_of(
     st.builds(Accepted, axis_doc_id=st.just(ID)),
-    st.builds(Rejected, code=st.sampled_from(["18", ""]), reason=st.text(max_size=2000)),
+    st.builds(
+        Rejected,
+        code=st.sampled_from(["18", ""]),
+        reason=st.text(max_size=2000),
+        known_as=st.none() | st.just(AxisDocId("axis-9")),
+    ),
     st.builds(
         Unavailable,
         reason=st.text(max_size=2000),
@@ -68,6 +73,7 @@ facts = st.builds(
         timezones=st.just(NOW.tzinfo),
     ),
     interruptions=st.integers(0, 9),
+    follows=st.booleans(),
 )
 
 
@@ -163,6 +169,24 @@ def test_what_the_axis_has_is_sent_and_stays_sent(facts, policy):
     assert not MESSAGE_MOVES[MessageState.SENT]
 
 
+@given(facts, policies, draws, st.none() | st.just(AxisDocId("axis-9")))
+def test_a_document_that_the_peer_has_already_was_taken_by_an_earlier_attempt(facts, policy, draw, known_as):
+    """SENT under the peer's id if there was an attempt before whose packet it can be; else refused as any other."""
+    settlement = settle(Rejected(code="M.Exist", reason="r", known_as=known_as), facts, policy, now=NOW, draw=draw)
+    if known_as is not None and facts.first_submitted_at is not None:
+        assert (settlement.state, settlement.axis_doc_id, settlement.counted) == (MessageState.SENT, known_as, True)
+    else:
+        assert (settlement.state, settlement.axis_doc_id) == (MessageState.FAILED, None)
+        assert settlement.reason == "M.Exist: r"
+
+
+@given(outcomes | findings, facts, policies, draws)
+def test_only_what_is_resent_without_knowing_is_bound(result, facts, policy, draw):
+    """A message stays with its account exactly where it is sent again though nobody could say that it is not there."""
+    settlement = settle(result, facts, policy, now=NOW, draw=draw)
+    assert settlement.bound == (isinstance(result, CannotTell) and settlement.state is MessageState.QUEUED)
+
+
 def test_a_lost_answer_is_asked_about_after_the_settling_time():
     """A document whose answer was lost is UNCERTAIN until the axis's list can be believed."""
     settlement = decide(Uncertain(reason="lost"))
@@ -209,6 +233,13 @@ def test_no_word_is_held_or_resent_as_the_setting_says(on_unknown, age, state):
     """Once settled, an axis that cannot tell leads to hold or resend; too old is held, never called failed."""
     facts = make_facts(settle_after=NOW, created_at=NOW - age)
     assert decide(CannotTell(reason="?"), facts, make_policy(on_unknown=on_unknown)).state is state
+
+
+@pytest.mark.parametrize(("follows", "state"), [(False, MessageState.QUEUED), (True, MessageState.HELD)])
+def test_what_follows_a_document_is_not_repeated_blindly(follows, state):
+    """Where only a repeated new document is noticed by the peer, a recall, update or replacement is held."""
+    facts = make_facts(settle_after=NOW, follows=follows)
+    assert decide(CannotTell(reason="?"), facts, make_policy(on_unknown=OnUnknown.RESEND_NEW)).state is state
 
 
 def test_no_word_within_the_settling_time_is_asked_again():

@@ -19,7 +19,7 @@ async def chunks():
 async def read_under(tenure):
     token = OF_THIS_ATTEMPT.set(tenure)
     try:
-        return [chunk async for chunk in _while_leased(chunks())]
+        return [chunk async for chunk in _while_leased(chunks)]
     finally:
         OF_THIS_ATTEMPT.reset(token)
 

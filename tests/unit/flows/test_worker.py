@@ -102,6 +102,12 @@ class QueueOfNames(OutboxQueue):
     async def divide(self, message, *, reason, at):
         raise NotImplementedError
 
+    async def fail_over(self, route, *, among, at, most=None):
+        raise NotImplementedError
+
+    async def is_anothers(self, message, axis_doc_id):
+        raise NotImplementedError
+
     async def hasten(self, route, *, at):
         self.hastened += 1
         batch = min(self.hastenable, 2000)

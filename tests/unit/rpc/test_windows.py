@@ -6,11 +6,12 @@ from gateway.domain.ids import ReceptionId
 from gateway.domain.lifecycle import ReceptionState
 from gateway.ports import ReceivedEntry
 from gateway.rpc.windows import Window
-from tests.make import NOW, make_agency, make_document
+from tests.make import NOW, ROUTE, make_agency, make_document
 
 
 def _entry(name, deadline=NOW + timedelta(minutes=1)):
     return ReceivedEntry(
+        account=ROUTE,
         id=ReceptionId(name),
         recipient=make_agency(),
         document=make_document(),

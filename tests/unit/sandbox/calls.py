@@ -1,39 +1,16 @@
 """A client of the simulated axis for its own tests: signs as the national Java SDK does, shares no code with it."""
 
 import hashlib
-import hmac
 import io
-import itertools
 import json
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
+from tests.fakes.javasdk import java_hash, sign
+
 NS102 = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
-_MILLISECONDS = itertools.count()
-
-
-def java_hash(digest: bytes) -> str:
-    """SHA-256 as hash-file carries it: no zero in front of a byte below 0x10."""
-    return "".join(f"{byte:x}" for byte in digest)
-
-
-def sign(system_id: str, secret: str, parameters: dict[str, str], content_type: str) -> dict[str, str]:
-    """All headers of a signed call."""
-    timestamp = f"21112026T205043+{next(_MILLISECONDS) % 1000:04d}"
-    logical = {"systemid": system_id, **parameters, "timestamp": timestamp, "Content-Type": content_type}
-    members = {f"XroadVnpt-{name}": value for name, value in logical.items()}
-    text = json.dumps(members, separators=(",", ":"), ensure_ascii=False)
-    return {
-        **members,
-        "Content-Type": content_type,
-        "User-Agent": "JAVASDKAgent/1.0.0 XRoad/VPCP",
-        "XroadVnpt-version": "3.0.201608",
-        "XroadVnpt-sign-header-key": ";".join(logical),
-        "XroadVnpt-sign-header": text,
-        "XroadVnpt-hash-header": hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest(),
-    }
 
 
 @dataclass(frozen=True, kw_only=True)

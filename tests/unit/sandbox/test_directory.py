@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.sandbox.directory import Agency, Directory, find_roots, seed_directory
+from gateway.sandbox.directory import Agency, Directory, draw_agency, find_roots, is_centre, seed_directory
 
 
 def test_seeded_units_hang_together() -> None:
@@ -39,6 +39,30 @@ def test_old_codes_are_written_top_level_last() -> None:
 def test_systems_find_their_agencies(system_id: str, roots: tuple[str, ...]) -> None:
     """An agency's code, a centre of a known province, or nothing."""
     assert find_roots(system_id, seed_directory()) == roots
+
+
+@pytest.mark.parametrize(
+    ("code", "parent"),
+    [("H99.01.77", "H99.01"), ("H98.77.01", "H98"), ("H97.20.1", ""), ("H77", ""), ("000.00.77.H99", ""), ("x.y", "")],
+)
+def test_drawn_agencies_stand_below_the_nearest_open_unit(code: str, parent: str) -> None:
+    """The parent is the longest known code before it, closed ones skipped; the id does not depend on the rest."""
+    directory = seed_directory()
+    agency = draw_agency(code, directory)
+    directory.put(agency)
+    assert list(directory.line_of(code))[1:2] == ([parent] if parent else [])
+    assert draw_agency(code, Directory([])).id == agency.id
+
+
+def test_centres_are_told_by_their_form() -> None:
+    """NN.PP.Wnn is a centre, whether its province is known or not."""
+    assert [is_centre(name) for name in ("00.99.W00", "00.55.W01", "H99", "W00", "")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_circular_parents_end() -> None:

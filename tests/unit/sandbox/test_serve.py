@@ -14,6 +14,9 @@ def test_options_are_read() -> None:
     """Every option arrives; a secret may hold an equals sign."""
     assert read_options(
         listen="[::1]:8280",
+        soap="127.0.0.1:1",
+        langson="127.0.0.1:2",
+        quangnam="127.0.0.1:3",
         control_port=9,
         systems=["00.99.W00=a=b"],
         data=Path("x"),
@@ -23,6 +26,9 @@ def test_options_are_read() -> None:
         slow_seconds=0.5,
     ) == SandboxOptions(
         listen=Address(host="::1", port=8280),
+        soap=Address(host="127.0.0.1", port=1),
+        langson=Address(host="127.0.0.1", port=2),
+        quangnam=Address(host="127.0.0.1", port=3),
         control_port=9,
         systems=(System(id="00.99.W00", secret="a=b"),),
         data=Path("x"),
@@ -40,6 +46,9 @@ def test_options_are_read() -> None:
     [
         {"listen": "8280"},
         {"listen": ":80"},
+        {"soap": "8280"},
+        {"langson": "localhost"},
+        {"quangnam": "localhost:99999"},
         {"listen": "localhost:99999"},
         {"systems": ["00.99.W00"]},
         {"systems": ["=topsecret"]},

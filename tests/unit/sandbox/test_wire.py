@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.sandbox.codes import AxisCode, Refusal
 from gateway.sandbox.wire import SignedCall, TrailingCrlf, check_signature, hash_matches
-from tests.unit.sandbox.calls import java_hash, sign
+from tests.fakes.javasdk import java_hash, sign
 
 SECRETS = {"S1": "dummy-secret"}
 

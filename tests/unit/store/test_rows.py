@@ -10,7 +10,7 @@ from gateway.domain.document import Attachment, Document
 from gateway.domain.packet import PacketWarning, Received
 from gateway.domain.status import DeliveryChange, StatusReport
 from gateway.store import rows
-from tests.make import NOW, make_agency, make_document
+from tests.make import NOW, ROUTE, make_agency, make_document
 from tests.unit.store.test_codec import whole
 
 
@@ -68,6 +68,7 @@ def test_an_entry_without_lease_shows_an_empty_proof(warnings):
     document = make_document()
     row = SimpleNamespace(
         id="r",
+        account=ROUTE,
         header=rows.header_json(document),
         received_at=NOW,
         state="waiting",

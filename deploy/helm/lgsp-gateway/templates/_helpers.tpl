@@ -3,6 +3,9 @@
 grpc: 8443
 health: 8081
 metrics: 9090
+{{- if .Values.door.enabled }}
+door: 8444
+{{- end }}
 {{- end }}
 
 {{/* The name of all objects: the release's. */}}
@@ -30,6 +33,95 @@ what leaving the key out says. */}}
 {{ regexReplaceAll "([A-Z])" $key "_${1}" | lower }} = {{ toRawJson $value }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* An account's keys, then its tables: {name, account}. Files are where the pod's volume `axis` has them. */}}
+{{- define "lgsp-gateway.account" -}}
+{{- $files := printf "/etc/lgsp-gateway/axis/%s" .name -}}
+{{- $name := .name }}
+{{- with .account -}}
+[axis.{{ $name }}]
+{{- range $value, $key := dict "secret" "secret_file" "token" "token_file" "password" "password_file" }}
+{{- if index $.account $value }}
+{{ $key }} = "{{ $files }}/{{ $value }}"
+{{- end }}
+{{- end }}
+{{- if .ca }}
+ca_file = "{{ $files }}/ca.crt"
+{{- end }}
+{{- if .clientTls }}
+client_certificate = "{{ $files }}/client.crt"
+client_key = "{{ $files }}/client.key"
+{{- end }}
+{{- if .signingTls }}
+signing_certificate = "{{ $files }}/signing.crt"
+signing_key = "{{ $files }}/signing.key"
+{{- end }}
+{{- if .wsdlFile }}
+wsdl = "{{ $files }}/service.wsdl"
+{{- end }}
+{{- include "lgsp-gateway.toml" (omit . "secret" "token" "password" "ca" "clientTls" "signingTls" "wsdlFile" "platform" "usernameToken") }}
+{{- with .usernameToken }}
+
+[axis.{{ $name }}.username_token]
+password_file = "{{ $files }}/username-token"
+{{- include "lgsp-gateway.toml" (omit . "password") }}
+{{- end }}
+{{- with .platform }}
+
+[axis.{{ $name }}.platform]
+consumer_secret_file = "{{ $files }}/consumer-secret"
+{{- include "lgsp-gateway.toml" (omit . "consumerSecret" "accessHeader") }}
+{{- with .accessHeader }}
+
+[axis.{{ $name }}.platform.access_header]
+secret_key_file = "{{ $files }}/access-header"
+{{- include "lgsp-gateway.toml" (omit . "secretKey") }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The secrets of an account as sources of the pod's volume `axis`: {name, account}. */}}
+{{- define "lgsp-gateway.accountFiles" -}}
+{{- $name := .name }}
+{{- $platform := .account.platform | default dict }}
+{{- $header := $platform.accessHeader | default dict }}
+{{- $usernameToken := .account.usernameToken | default dict }}
+{{- range $file, $secret := dict
+  "secret" .account.secret "token" .account.token "password" .account.password
+  "username-token" $usernameToken.password "consumer-secret" $platform.consumerSecret "access-header" $header.secretKey }}
+{{- with $secret }}
+- secret:
+    name: {{ .name | quote }}
+    items:
+      - key: {{ .key | quote }}
+        path: {{ $name }}/{{ $file }}
+{{- end }}
+{{- end }}
+{{- range $file, $pair := dict "client" .account.clientTls "signing" .account.signingTls }}
+{{- with $pair }}
+- secret:
+    name: {{ .secret | quote }}
+    items:
+      - {key: tls.crt, path: {{ $name }}/{{ $file }}.crt}
+      - {key: tls.key, path: {{ $name }}/{{ $file }}.key}
+{{- end }}
+{{- end }}
+{{- range $file, $map := dict "ca.crt" .account.ca "service.wsdl" .account.wsdlFile }}
+{{- with $map }}
+- configMap:
+    name: {{ .configMap | quote }}
+    items:
+      - key: {{ .key | quote }}
+        path: {{ $name }}/{{ $file }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Not empty where a vendor system comes through the door. */}}
+{{- define "lgsp-gateway.doorSecrets" -}}
+{{- range .Values.vendors }}{{ if .doorSecret }}{{ .id }} {{ end }}{{ end }}
 {{- end }}
 
 {{- define "lgsp-gateway.config" -}}
@@ -79,18 +171,31 @@ trust_dir = "/etc/lgsp-gateway/trust"
 
 [retention]
 {{- include "lgsp-gateway.toml" .Values.retention }}
+
+[door]
+{{- if .Values.door.enabled }}
+listen = "0.0.0.0:{{ $ports.door }}"
+{{- if .Values.door.tls }}
+tls_certificate = "/etc/lgsp-gateway/tls/door.crt"
+tls_key = "/etc/lgsp-gateway/tls/door.key"
+{{- end }}
+{{- end }}
+{{- include "lgsp-gateway.toml" (omit .Values.door "enabled" "tls") }}
 {{- range $name, $account := .Values.axis }}
 
-[axis.{{ $name }}]
-secret_file = "/etc/lgsp-gateway/axis/{{ $name }}/secret"
-{{- if $account.ca }}
-ca_file = "/etc/lgsp-gateway/axis/{{ $name }}/ca.crt"
+{{ include "lgsp-gateway.account" (dict "name" $name "account" $account) }}
 {{- end }}
-{{- include "lgsp-gateway.toml" (omit $account "secret" "ca") }}
+{{- range .Values.routes }}
+
+[[routes]]
+{{- include "lgsp-gateway.toml" . }}
 {{- end }}
 {{- range .Values.vendors }}
 
 [[vendors]]
-{{- include "lgsp-gateway.toml" . }}
+{{- if .doorSecret }}
+door_secret_file = "/etc/lgsp-gateway/vendors/{{ .id }}"
+{{- end }}
+{{- include "lgsp-gateway.toml" (omit . "doorSecret") }}
 {{- end }}
 {{- end }}

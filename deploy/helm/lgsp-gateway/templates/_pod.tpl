@@ -83,6 +83,11 @@ spec:
         - name: trust
           mountPath: /etc/lgsp-gateway/trust
           readOnly: true
+        {{- if include "lgsp-gateway.doorSecrets" . }}
+        - name: vendors
+          mountPath: /etc/lgsp-gateway/vendors
+          readOnly: true
+        {{- end }}
         {{- if .Values.postgres.secret }}
         - name: postgres
           mountPath: /etc/lgsp-gateway/postgres
@@ -113,24 +118,38 @@ spec:
               items:
                 - key: {{ .Values.server.clientCa.key | quote }}
                   path: client-ca.crt
+          {{- if .Values.door.enabled }}
+          {{- with .Values.door.tls }}
+          - secret:
+              name: {{ .secret | quote }}
+              items:
+                - {key: tls.crt, path: door.crt}
+                - {key: tls.key, path: door.key}
+          {{- end }}
+          {{- end }}
     - name: axis
       projected:
         defaultMode: 0440
         sources:
           {{- range $name, $account := .Values.axis }}
+          {{- include "lgsp-gateway.accountFiles" (dict "name" $name "account" $account) | nindent 10 }}
+          {{- end }}
+    {{- if include "lgsp-gateway.doorSecrets" . }}
+    - name: vendors
+      projected:
+        defaultMode: 0440
+        sources:
+          {{- range .Values.vendors }}
+          {{- $id := .id }}
+          {{- with .doorSecret }}
           - secret:
-              name: {{ $account.secret.name | quote }}
-              items:
-                - key: {{ $account.secret.key | quote }}
-                  path: {{ $name }}/secret
-          {{- with $account.ca }}
-          - configMap:
-              name: {{ .configMap | quote }}
+              name: {{ .name | quote }}
               items:
                 - key: {{ .key | quote }}
-                  path: {{ $name }}/ca.crt
+                  path: {{ $id }}
           {{- end }}
           {{- end }}
+    {{- end }}
     - name: trust
       {{- with .Values.signatures.trust.configMap }}
       configMap:

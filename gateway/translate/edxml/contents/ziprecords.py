@@ -34,8 +34,3 @@ def zip_frame(entry: str, *, size: int, crc: int) -> tuple[bytes, bytes]:
     local = LOCAL.pack(LOCAL_MAGIC, _VERSION, 0, *about) + name
     central = CENTRAL.pack(CENTRAL_MAGIC, _VERSION, _VERSION, 0, *about, 0, 0, 0, 0, 0) + name
     return local, central + END.pack(END_MAGIC, 0, 0, 1, 1, len(central), len(local) + size, 0)
-
-
-def zip_size(entry: str, size: int) -> int:
-    """Bytes of that archive."""
-    return LOCAL.size + CENTRAL.size + END.size + 2 * len(entry) + size

@@ -9,9 +9,8 @@ import pybase64
 
 from gateway.domain.ids import Digest
 from gateway.domain.packet import Draft, EncodedPart, LiteralPart, Sealed, StoredObject
-from gateway.translate.edxml.contents.base64text import encoded_length
 from gateway.translate.edxml.contents.objects import ObjectSource
-from gateway.translate.edxml.contents.ziprecords import zip_frame, zip_size
+from gateway.translate.edxml.contents.ziprecords import zip_frame
 
 _TRIPLE = 3
 """Bytes that give whole digits of base64."""
@@ -37,12 +36,7 @@ async def encoded(part: EncodedPart, blobs: ObjectSource) -> AsyncIterator[bytes
 
 def packet_length(draft: Draft) -> int:
     """Exact bytes of the packet, from sizes alone."""
-    return sum(len(part.data) if isinstance(part, LiteralPart) else _encoded_length(part) for part in draft.parts)
-
-
-def _encoded_length(part: EncodedPart) -> int:
-    size = part.stored.size
-    return encoded_length(size if part.zip_entry is None else zip_size(part.zip_entry, size))
+    return sum(len(part.data) if isinstance(part, LiteralPart) else part.length for part in draft.parts)
 
 
 async def seal(draft: Draft, blobs: ObjectSource) -> Sealed:

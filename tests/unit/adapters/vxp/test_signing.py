@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.adapters.answers import header_safe
 from gateway.adapters.vxp.config import HashForm
-from gateway.adapters.vxp.signing import ORDER, file_hash, header_safe, ordered, sign, timestamp
+from gateway.adapters.vxp.signing import ORDER, file_hash, ordered, sign, timestamp
 from gateway.domain.ids import Digest
 
 SECRET = "dummy-secret"

@@ -22,7 +22,7 @@ from gateway.rpc.convert.outgoing import (
     received_document_out,
     sent_document_out,
 )
-from tests.make import NOW, make_agency, make_attachment, make_document, make_verdict
+from tests.make import NOW, ROUTE, make_agency, make_attachment, make_document, make_verdict
 from tests.unit.rpc.convert.documents import RECEIVED
 
 
@@ -82,6 +82,7 @@ def test_a_document_that_was_only_checked_has_no_name():
 def test_received_documents_show_verdicts_and_lease():
     """The puller sees lease, verdict and warnings; the document itself has no name, its attachments have."""
     entry = ReceivedEntry(
+        account=ROUTE,
         id=ReceptionId("r1"),
         recipient=make_agency("H99"),
         document=make_document(attachments=(make_attachment(verdict=make_verdict()),)),
@@ -105,6 +106,7 @@ def test_received_documents_show_verdicts_and_lease():
 def test_a_mere_reader_sees_no_lease():
     """GetReceivedDocument shows the document without what would let its reader acknowledge it."""
     entry = ReceivedEntry(
+        account=ROUTE,
         id=ReceptionId("r1"),
         recipient=make_agency("H99"),
         document=make_document(),

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.adapters.vxp.sharing import Shared
+from gateway.adapters.sharing import Shared
 from tests.fakes.clock import SettableClock
 
 

@@ -4,21 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.adapters.answers import as_unavailable, clip, judge_broken, read_retry_after
+from gateway.adapters.envelopes import Answer, Envelope, Word, judge, read_envelope
 from gateway.adapters.http import Broken
-from gateway.adapters.vxp.faults import (
-    REASON_LIMIT,
-    Answer,
-    Envelope,
-    Word,
-    as_unavailable,
-    clip,
-    judge,
-    judge_broken,
-    read_envelope,
-    read_retry_after,
-)
 from gateway.domain.ids import AxisDocId
-from gateway.domain.outcome import Accepted, Rejected, Unavailable, Uncertain
+from gateway.domain.outcome import REASON_LIMIT, Accepted, Rejected, Unavailable, Uncertain
+from tests.fakes.jsonvalues import JSON_VALUES
 
 NOW = datetime(2026, 11, 21, 13, 50, 43, tzinfo=UTC)
 
@@ -140,11 +131,6 @@ def test_broken():
     assert isinstance(judge_broken(Broken(reason="ConnectError", processed=False)), Unavailable)
 
 
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=5,
-)
 MEMBERS = st.dictionaries(st.sampled_from(["status", "ErrorCode", "ErrorDesc", "DocId", "data"]), JSON_VALUES)
 ENVELOPES = MEMBERS.map(read_envelope) | st.builds(
     Envelope,

@@ -1,0 +1,41 @@
+"""What an account on an axis of the Lang Son kind is made of; the settings turn into this."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from gateway.adapters.http import DIRECT, Connection, Timeouts
+from gateway.adapters.terms import CONCURRENCY, DIRECTORY_BYTES, LIST_BYTES, SECONDS
+from gateway.domain.backoff import Backoff
+from gateway.domain.ids import AccountName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LangSonAccount:
+    """One account, as the settings checked it."""
+
+    name: AccountName
+    endpoint: str
+    """http:// or https:// URL to which `/v1/...` is appended."""
+    system_id: str
+    """X-SystemId, printable ASCII."""
+    secret: str = field(repr=False)
+    """X-SecretKey."""
+    username: str
+    password: str = field(repr=False)
+    application_code: str = ""
+    token_life: timedelta = timedelta(minutes=30)
+    """Of a login whose answer does not say it."""
+    list_window: timedelta = timedelta(days=30)
+    """How far back lists of what waits are asked for."""
+    timeouts: Timeouts
+    """Of every call."""
+    connection: Connection = DIRECT
+    concurrency: int = CONCURRENCY
+    max_list_bytes: int = LIST_BYTES
+    max_directory_bytes: int = DIRECTORY_BYTES
+    retry: Backoff = SECONDS
+
+    @property
+    def system_headers(self) -> dict[str, str]:
+        """What goes with every call beside the login."""
+        return {"X-SystemId": self.system_id, "X-SecretKey": self.secret}

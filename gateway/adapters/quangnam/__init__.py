@@ -1,0 +1,1 @@
+"""Adapter for provincial facades of the Quang Nam kind (axis.md 7)."""

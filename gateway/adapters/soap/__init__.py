@@ -1,0 +1,1 @@
+"""Adapter for provincial axes that speak eDoc SOAP (axis.md 9)."""
