@@ -1,4 +1,4 @@
-"""Two gateways with two accounts each, on two axes, all as processes; one recipient is served by the sender's own."""
+"""Two gateways, each on the national and on a SOAP axis, all as processes; one recipient is the sender's own unit."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -22,11 +22,11 @@ SENDER, LOCAL, NATIONAL, REGIONAL = "H99.01", "H99.02", "H98.01", "H98.02"
 _SECOND = """
 
 [axis.regional]
+kind = "soap"
 endpoint = "{url}"
-system_id = "{system_id}"
-secret_file = "{home}/axis-secret"
+organ_id = "{system_id}"
+token_file = "{home}/axis-secret"
 agencies = ["{root}"]
-sent_list = "by_sender"
 settling_seconds = 1.0
 poll_seconds = 0.5
 connect_seconds = 2
@@ -43,7 +43,7 @@ via = ["national"]
 
 
 def add_account(province: Province, url: str) -> None:
-    """Give the province an account on a second axis, by which documents for REGIONAL go."""
+    """Give the province an account on the SOAP axis, by which documents for REGIONAL go."""
     text = province.config.read_text(encoding="utf-8").replace("[delivery]\n", "[delivery]\nfailover_seconds = 1\n")
     spec = province.spec
     text += _SECOND.format(url=url, system_id=spec.system_id, home=province.home, root=spec.root)
@@ -55,7 +55,7 @@ async def second_axis(folder: Path) -> AsyncIterator[tuple[Child, dict[str, str]
     """Another sandbox; its addresses."""
     child = await Child.start(
         "regional",
-        ["sandbox", "--listen", "127.0.0.1:0", "--data", str(folder / "regional")],
+        ["sandbox", "--listen", "127.0.0.1:0", "--soap", "127.0.0.1:0", "--data", str(folder / "regional")],
         log=folder / "regional.log",
     )
     try:
@@ -105,14 +105,14 @@ def carried(control: str, document_id: str) -> list[str]:
 
 
 async def test_one_submission_takes_three_routes(tmp_path: Path) -> None:
-    """Local, national and regional recipients each get it by their route, and all three statuses come back.
+    """A local, a national and a SOAP axis's recipient each get it by their route; one view has all three statuses.
 
     Then the regional axis ends: documents go by the national one instead, and a restarted gateway is ready.
     """
     now = datetime.now(tz=UTC)
     async with set_up(tmp_path, now=now) as stage, second_axis(tmp_path) as (regional, addresses):
         for province in (stage.province_a, stage.province_b):
-            add_account(province, addresses["axis"])
+            add_account(province, addresses["soap"])
         await asyncio.gather(stage.province_a.start(), stage.province_b.start())
         file, _, _ = await asyncio.to_thread(stage.make_files, size=50_000, now=now)
         sender = Vendor.connect(stage.province_a, agency=SENDER)
