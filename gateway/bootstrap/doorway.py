@@ -13,18 +13,22 @@ from gateway.door.packets import Packets
 from gateway.door.sending import Sending
 from gateway.door.server import DoorServer, Operations
 from gateway.door.units import Registrar, Units
+from gateway.flows.directory import DirectorySync
 from gateway.flows.statuses import InboxFlow
 from gateway.flows.statuspackets import StatusPacketFlow
 from gateway.settings import Settings, secret_of
 from gateway.translate.edxml.translator import EdxmlTranslator
 
 
-def door_server(settings: Settings, parts: Parts) -> DoorServer | None:
-    """The listener; None where the settings name no address for it. Raises SettingsError for an empty secret."""
+def door_server(settings: Settings, parts: Parts, sync: DirectorySync) -> DoorServer | None:
+    """The listener; None where the settings name no address for it. Raises SettingsError for an empty secret.
+
+    `sync` fetches the directory where a unit was registered, in any role.
+    """
     if not settings.door.listen:
         return None
     config = door_config(settings)
-    operations = _operations(settings, parts, config)
+    operations = _operations(settings, parts, config, sync)
     return DoorServer(
         config=config, operations=operations, feed=parts.store.feed, clock=parts.clock, metrics=parts.metrics
     )
@@ -54,7 +58,7 @@ def door_config(settings: Settings) -> DoorConfig:
     )
 
 
-def _operations(settings: Settings, parts: Parts, config: DoorConfig) -> Operations:
+def _operations(settings: Settings, parts: Parts, config: DoorConfig, sync: DirectorySync) -> Operations:
     store = parts.store
     translator = EdxmlTranslator(
         blobs=parts.blobs, limits=configs.packet_limits(settings.limits), dialect=NATIONAL
@@ -88,7 +92,7 @@ def _operations(settings: Settings, parts: Parts, config: DoorConfig) -> Operati
             registrars=[
                 Registrar(axis=account.axis, roots=account.policy.local_roots) for account in parts.accounts.values()
             ],
-            refresh=loops.directory_sync(settings, parts).sync,
+            refresh=sync.sync,
         ),
     )
 

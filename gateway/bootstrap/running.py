@@ -107,8 +107,8 @@ class Gateway:
         parts = await open_parts(settings, stack)
         loaded = parts.store.directory.loaded
         running = [*loops.timekeeping(parts), parts.admission]
+        sync = loops.directory_sync(settings, parts)
         if self._role.delivers:
-            sync = loops.directory_sync(settings, parts)
             loaded = sync.ready
             running.extend([sync, *loops.delivery(settings, parts, sync)])
         for loop in running:
@@ -116,7 +116,7 @@ class Gateway:
         rpc = loops.rpc_server(settings, parts) if self._role.serves else None
         if rpc is not None:
             stack.push_async_callback(rpc.stop, timedelta(seconds=settings.server.drain_seconds))
-        door = doorway.door_server(settings, parts) if self._role.serves else None
+        door = doorway.door_server(settings, parts, sync) if self._role.serves else None
         if door is not None:
             stack.push_async_callback(door.stop, timedelta(seconds=settings.server.drain_seconds))
         self._spawn(_open_doors([each.start for each in (rpc, door) if each], health, parts, loaded), stack, None)

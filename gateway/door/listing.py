@@ -92,32 +92,37 @@ def read_wanted(*, status: str, from_date: str, to_date: str, page_size: str, pa
 
 def received_line(line: ReceptionLine) -> dict[str, str]:
     """One line of getReceivedEdocList for documents."""
-    status, words = _STATUS_WORDS[line.state]
-    return {
-        "docId": line.id,
-        "serviceType": "eDoc",
-        "messageType": PacketKind.DOCUMENT.value,
-        "created_time": edxml_timestamp(line.received_at),
-        "updated_time": edxml_timestamp(line.received_at),
-        "from": line.sender,
-        "to": line.recipient,
-        "status": status,
-        "status_desc": words,
-    }
+    return _item(
+        line.id, PacketKind.DOCUMENT, line.received_at, sender=line.sender, recipient=line.recipient, state=line.state
+    )
 
 
 def status_line(status: FedStatus) -> dict[str, str]:
     """One line of getReceivedEdocList for statuses."""
-    state, words = _STATUS_WORDS[ReceptionState.WAITING]
+    report = status.report
+    return _item(
+        status.id,
+        PacketKind.STATUS,
+        status.at,
+        sender=report.sender.organ_id,
+        recipient=report.response_for.organ_id,
+        state=ReceptionState.WAITING,
+    )
+
+
+def _item(
+    doc_id: str, kind: PacketKind, at: datetime, *, sender: str, recipient: str, state: ReceptionState
+) -> dict[str, str]:
+    status, words = _STATUS_WORDS[state]
     return {
-        "docId": status.id,
+        "docId": doc_id,
         "serviceType": "eDoc",
-        "messageType": PacketKind.STATUS.value,
-        "created_time": edxml_timestamp(status.at),
-        "updated_time": edxml_timestamp(status.at),
-        "from": status.report.sender.organ_id,
-        "to": status.report.response_for.organ_id,
-        "status": state,
+        "messageType": kind.value,
+        "created_time": edxml_timestamp(at),
+        "updated_time": edxml_timestamp(at),
+        "from": sender,
+        "to": recipient,
+        "status": status,
         "status_desc": words,
     }
 

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import BodyPartReader, web
@@ -17,12 +16,11 @@ from gateway.sandbox import listing
 from gateway.sandbox.attachments import render_attachments
 from gateway.sandbox.codes import AxisCode, Refusal
 from gateway.sandbox.core import Axis, Item, Submission
-from gateway.sandbox.faults import Faults
+from gateway.sandbox.faces import TokenFace
 from gateway.sandbox.intake import hand_in, submission_of
 from gateway.sandbox.spoiling import SUBMISSION
-from gateway.sandbox.spool import Arrived, Spool
+from gateway.sandbox.spool import Arrived
 from gateway.sandbox.streaming import PACKET, answer_safely, encode_packet, read_members, read_part
-from gateway.sandbox.tokens import Tokens
 
 FACE: Final = "langson"
 """Name of this face among tokens and records."""
@@ -34,15 +32,8 @@ _BAD_CREDENTIALS = Refusal(code=AxisCode.BAD_SIGNATURE, sentence="Sai systemId h
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LangSonFace:
+class LangSonFace(TokenFace):
     """Turns HTTP calls into calls of the axis and its values into the answers of this dialect."""
-
-    axis: Axis
-    spool: Spool
-    faults: Faults
-    now: Callable[[], datetime]
-    rewrite_as: str | None
-    tokens: Tokens
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one call, at any path that ends as the dialect's do; refusals are JSON too."""

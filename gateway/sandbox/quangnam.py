@@ -9,7 +9,6 @@ import base64
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -17,14 +16,13 @@ from aiohttp import web
 
 from gateway.sandbox import listing
 from gateway.sandbox.codes import AxisCode, Refusal
-from gateway.sandbox.core import Axis, Item, Submission
+from gateway.sandbox.core import Item, Submission
 from gateway.sandbox.directory import Agency
-from gateway.sandbox.faults import Faults
+from gateway.sandbox.faces import TokenFace
 from gateway.sandbox.intake import hand_in, submission_of
 from gateway.sandbox.spoiling import SUBMISSION
-from gateway.sandbox.spool import Arrived, Spool
+from gateway.sandbox.spool import Arrived
 from gateway.sandbox.streaming import PACKET, answer_safely, read_members, send_members
-from gateway.sandbox.tokens import Tokens
 from gateway.sandbox.upload import UploadReader
 
 FACE: Final = "quangnam"
@@ -36,15 +34,8 @@ _OWN_LIST = "noitinh"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class QuangNamFace:
+class QuangNamFace(TokenFace):
     """Turns HTTP calls into calls of the axis and its values into the answers of this dialect."""
-
-    axis: Axis
-    spool: Spool
-    faults: Faults
-    now: Callable[[], datetime]
-    rewrite_as: str | None
-    tokens: Tokens
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one call: the token call at any path ending /token, the others below /truclienthong/v1.0.0."""

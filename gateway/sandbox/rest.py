@@ -6,7 +6,6 @@ and DocId with every answer to sendEdoc.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -14,25 +13,19 @@ from aiohttp import BodyPartReader, web
 
 from gateway.sandbox import listing
 from gateway.sandbox.codes import AxisCode, Refusal
-from gateway.sandbox.core import Axis, Submission
-from gateway.sandbox.faults import Fault, Faults
+from gateway.sandbox.core import Submission
+from gateway.sandbox.faces import AxisFace
+from gateway.sandbox.faults import Fault
 from gateway.sandbox.intake import hand_in
 from gateway.sandbox.spoiling import SUBMISSION
-from gateway.sandbox.spool import Arrived, Spool
+from gateway.sandbox.spool import Arrived
 from gateway.sandbox.streaming import PACKET, answer_safely, read_chunks, read_members, read_part, send_members
 from gateway.sandbox.wire import SignedCall, check_signature, hash_matches
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RestFace:
+class RestFace(AxisFace):
     """Turns HTTP calls into calls of the axis and its values into the answers of the national API."""
-
-    axis: Axis
-    spool: Spool
-    faults: Faults
-    now: Callable[[], datetime]
-    rewrite_as: str | None
-    # OrganId of the TraceHeader to append to accepted packets; None keeps the bytes as received
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one call, whatever its path; failures of the sandbox itself become ErrorCode 20."""

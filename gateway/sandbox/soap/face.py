@@ -5,14 +5,14 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta, timezone
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from gateway.sandbox.core import WAITING, Axis, Item, ItemStatus
+from gateway.sandbox.core import WAITING, Item, ItemStatus
 from gateway.sandbox.directory import Agency
-from gateway.sandbox.faults import Faults
+from gateway.sandbox.faces import AxisFace
 from gateway.sandbox.soap import answers, checks
 from gateway.sandbox.soap.answers import Answer, Form
 from gateway.sandbox.soap.checks import PERMISSION, Problem
@@ -23,7 +23,6 @@ from gateway.sandbox.soap.scratch import BadBase64Error, Scratch
 from gateway.sandbox.soap.traces import Traces
 from gateway.sandbox.soap.tree import Node, branch, leaf
 from gateway.sandbox.spoiling import SUBMISSION
-from gateway.sandbox.spool import Spool
 from gateway.sandbox.streaming import read_chunks
 from gateway.xmlsafe import XmlRefusedError
 
@@ -32,15 +31,9 @@ _VIETNAM = timezone(timedelta(hours=7))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SoapFace:
+class SoapFace(AxisFace):
     """Turns SOAP calls into calls of the axis and its values into the answers of this dialect."""
 
-    axis: Axis
-    spool: Spool
-    faults: Faults
-    now: Callable[[], datetime]
-    rewrite_as: str | None
-    # OrganId of the TraceHeader to append to accepted packets; None keeps them as made
     deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
