@@ -16,6 +16,8 @@ from gateway.domain.vntime import edxml_timestamp
 from gateway.ports import Clock, Correspondence, Directory, Inbox, Receptions, StatusPackets, Wakeups
 
 _log = structlog.get_logger()
+_TAKEN = REPORTABLE | {ARRIVED, REFUSED, TAKE_BACK_ASKED}
+"""Unlike over gRPC, the SDK's systems write 01, 02 and 13 themselves."""
 
 
 class StatusPacketFlow(StatusPackets):
@@ -41,9 +43,8 @@ class StatusPacketFlow(StatusPackets):
     async def take(self, vendor: VendorId, report: StatusReport) -> bool:
         """See StatusPackets."""
         code = report.status_code
-        if code not in {ARRIVED, REFUSED, TAKE_BACK_ASKED, *REPORTABLE}:
-            allowed = ", ".join(sorted({ARRIVED, REFUSED, TAKE_BACK_ASKED, *REPORTABLE}))
-            raise GatewayError(ErrorCode.STATUS_NOT_ALLOWED, status=code, allowed=allowed)
+        if code not in _TAKEN:
+            raise GatewayError(ErrorCode.STATUS_NOT_ALLOWED, status=code, allowed=", ".join(sorted(_TAKEN)))
         reporter = await self._reporter(vendor, report)
         if code == TAKE_BACK_ASKED:
             return await self._take_back(vendor, reporter, report)

@@ -77,11 +77,20 @@ async def last_position(conn: AsyncConnection) -> int:
     return int((await conn.execute(sa.select(counters.c.value).where(counters.c.name == "events"))).scalar_one())
 
 
+async def epoch_of(conn: AsyncConnection) -> str:
+    """Which life of the log its positions count in: another after each restore."""
+    return str((await conn.execute(sa.select(meta.c.value).where(meta.c.name == "epoch"))).scalar_one())
+
+
+async def before_first(conn: AsyncConnection, last: int) -> int:
+    """Position before the oldest event kept, retention takes them from the front; `last` where none is."""
+    first = (await conn.execute(sa.select(sa.func.min(events.c.position)))).scalar_one()
+    return last if first is None else int(first) - 1
+
+
 async def _head(conn: AsyncConnection) -> LogHead:
     last = await last_position(conn)
-    epoch = (await conn.execute(sa.select(meta.c.value).where(meta.c.name == "epoch"))).scalar_one()
-    first = (await conn.execute(sa.select(sa.func.min(events.c.position)))).scalar_one()
-    return LogHead(epoch=epoch, first=last if first is None else first - 1, last=last)
+    return LogHead(epoch=await epoch_of(conn), first=await before_first(conn, last), last=last)
 
 
 async def _page(

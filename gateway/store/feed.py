@@ -13,9 +13,9 @@ from gateway.ports.feed import FedStatus, StatusFeed
 from gateway.store import rows
 from gateway.store.codec import from_json
 from gateway.store.engine import Database
-from gateway.store.eventlog import WINDOW, last_position
+from gateway.store.eventlog import WINDOW, before_first, epoch_of, last_position
 from gateway.store.statements import upsert
-from gateway.store.tables import events, feed_taken, feeds, mandates, meta
+from gateway.store.tables import events, feed_taken, feeds, mandates
 
 _ID = re.compile(r"status-([0-9a-f]{8})-([0-9]{1,18})", re.ASCII)
 
@@ -74,7 +74,7 @@ class SqlStatusFeed(StatusFeed):
         async def work(conn: AsyncConnection) -> bool:
             found = await _get(conn, vendor, status)
             after = await _after(conn, vendor, lock=True)
-            position = _position(status, await _epoch(conn))
+            position = _position(status, await epoch_of(conn))
             if found is None or position is None or after is None:
                 return False
             if position > after:
@@ -108,19 +108,20 @@ async def _window(conn: AsyncConnection, vendor: VendorId, low: int, room: int) 
     after = await _after(conn, vendor)
     if after is None:
         return [], None
-    low = max(after, low, await _before_first(conn))
     last = await last_position(conn)
+    low = max(after, low, await before_first(conn, last))
     high = min(last, low + WINDOW)
     wanted = _mine(vendor).where(events.c.position > low, events.c.position <= high, _untaken(vendor))
     found = (await conn.execute(wanted.order_by(events.c.position).limit(room))).all()
-    epoch = await _epoch(conn)
+    epoch = await epoch_of(conn)
     return [_fed(row, epoch) for row in found], None if high >= last or len(found) == room else high
 
 
 async def _compact(conn: AsyncConnection, vendor: VendorId, after: int) -> None:
     """Move the feed past what is taken, as far as one stretch of the log shows it."""
-    low = max(after, await _before_first(conn))
-    high = min(await last_position(conn), low + WINDOW)
+    last = await last_position(conn)
+    low = max(after, await before_first(conn, last))
+    high = min(last, low + WINDOW)
     open_ones = _mine(vendor).where(events.c.position > low, events.c.position <= high, _untaken(vendor))
     first = (await conn.execute(open_ones.order_by(events.c.position).limit(1))).first()
     await _advance(conn, vendor, high if first is None else first.position - 1)
@@ -137,18 +138,8 @@ async def _after(conn: AsyncConnection, vendor: VendorId, *, lock: bool = False)
     return (await conn.execute(mine.with_for_update() if lock else mine)).scalar_one_or_none()
 
 
-async def _before_first(conn: AsyncConnection) -> int:
-    """Position before the oldest event kept: retention takes them from the front."""
-    first = (await conn.execute(sa.select(sa.func.min(events.c.position)))).scalar_one()
-    return 0 if first is None else int(first) - 1
-
-
-async def _epoch(conn: AsyncConnection) -> str:
-    return str((await conn.execute(sa.select(meta.c.value).where(meta.c.name == "epoch"))).scalar_one())
-
-
 async def _get(conn: AsyncConnection, vendor: VendorId, status: str) -> FedStatus | None:
-    epoch = await _epoch(conn)
+    epoch = await epoch_of(conn)
     position = _position(status, epoch)
     if position is None:
         return None
