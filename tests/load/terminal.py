@@ -251,7 +251,10 @@ async def _backends(url: str, store: Store) -> list[Path]:
     wide += [store.database.write(lambda conn: conn.execute(sa.text("SELECT pg_sleep(0.2)"))) for _ in range(WRITERS)]
     await asyncio.gather(*wide)
     database = await asyncpg.connect(url)
-    mine = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    mine = (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend'"  # a vacuum that runs just now would be gone before it is read again
+    )
     found = [Path(f"/proc/{row['pid']}/schedstat") for row in await database.fetch(mine)]
     await database.close()
     return found
