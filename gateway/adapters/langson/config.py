@@ -3,19 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gateway.adapters.http import DIRECT, Connection, Timeouts
-from gateway.adapters.terms import CONCURRENCY, DIRECTORY_BYTES, LIST_BYTES, SECONDS
-from gateway.domain.backoff import Backoff
-from gateway.domain.ids import AccountName
+from gateway.adapters.terms import DIRECTORY_BYTES, AxisAccount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LangSonAccount:
-    """One account, as the settings checked it."""
+class LangSonAccount(AxisAccount):
+    """One account; `/v1/...` is appended to its endpoint."""
 
-    name: AccountName
-    endpoint: str
-    """http:// or https:// URL to which `/v1/...` is appended."""
     system_id: str
     """X-SystemId, printable ASCII."""
     secret: str = field(repr=False)
@@ -27,13 +21,7 @@ class LangSonAccount:
     """Of a login whose answer does not say it."""
     list_window: timedelta = timedelta(days=30)
     """How far back lists of what waits are asked for."""
-    timeouts: Timeouts
-    """Of every call."""
-    connection: Connection = DIRECT
-    concurrency: int = CONCURRENCY
-    max_list_bytes: int = LIST_BYTES
     max_directory_bytes: int = DIRECTORY_BYTES
-    retry: Backoff = SECONDS
 
     @property
     def system_headers(self) -> dict[str, str]:

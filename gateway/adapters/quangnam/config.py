@@ -3,10 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gateway.adapters.http import DIRECT, Connection, Timeouts
-from gateway.adapters.terms import CONCURRENCY, DIRECTORY_BYTES, LIST_BYTES, SECONDS
-from gateway.domain.backoff import Backoff
-from gateway.domain.ids import AccountName
+from gateway.adapters.terms import DIRECTORY_BYTES, AxisAccount
 
 
 class SecretIn(StrEnum):
@@ -17,21 +14,12 @@ class SecretIn(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuangNamAccount:
-    """One account, as the settings checked it; its token comes from the platform in front."""
+class QuangNamAccount(AxisAccount):
+    """One account; collections are appended to its endpoint, its token comes from the platform in front."""
 
-    name: AccountName
-    endpoint: str
-    """http:// or https:// URL with its path, to which the collections are appended."""
     secret: str = field(repr=False)
     """Identifies the unit, 64 hexadecimal digits."""
     secret_name: str = "secret"  # noqa: S105 - a name, no secret
     """Header or parameter that carries it."""
     secret_in: SecretIn = SecretIn.HEADER
-    timeouts: Timeouts
-    """Of every call."""
-    connection: Connection = DIRECT
-    concurrency: int = CONCURRENCY
-    max_list_bytes: int = LIST_BYTES
     max_directory_bytes: int = DIRECTORY_BYTES
-    retry: Backoff = SECONDS

@@ -3,10 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gateway.adapters.http import DIRECT, Connection, Timeouts
-from gateway.adapters.terms import CONCURRENCY, DIRECTORY_BYTES, LIST_BYTES, SECONDS
-from gateway.domain.backoff import Backoff
-from gateway.domain.ids import AccountName
+from gateway.adapters.terms import DIRECTORY_BYTES, AxisAccount
 
 
 class HashForm(StrEnum):
@@ -37,22 +34,13 @@ class FetchBy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VxpAccount:
-    """One account, as the settings checked it. TLS verification cannot be turned off."""
+class VxpAccount(AxisAccount):
+    """One account; operation names are appended to its endpoint."""
 
-    name: AccountName
-    endpoint: str
-    """http:// or https:// URL to which operation names are appended."""
     system_id: str
     """Code of the centre (SystemId), printable ASCII."""
     secret: str = field(repr=False)
-    timeouts: Timeouts
-    """Of every call."""
     hash_form: HashForm = HashForm.SHORT
     sent_list: SentList = SentList.BY_DOCID
     fetch: FetchBy = FetchBy.DOWNLOAD
-    connection: Connection = DIRECT
-    concurrency: int = CONCURRENCY
-    max_list_bytes: int = LIST_BYTES
     max_directory_bytes: int = DIRECTORY_BYTES
-    retry: Backoff = SECONDS
