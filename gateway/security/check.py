@@ -15,7 +15,7 @@ from gateway.domain.packet import StoredObject, UnpackedDocument, VerifiedDocume
 from gateway.domain.verdict import SignatureVerdict
 from gateway.observability.metrics import Metrics
 from gateway.ports.content import Blobs, SignatureCheck
-from gateway.security.pdf import HEADER, HEADER_WITHIN
+from gateway.security.header import HEADER, HEADER_WITHIN
 from gateway.security.policy import SignatureRules
 from gateway.security.trust import TrustAnchors
 

@@ -16,13 +16,10 @@ from pyhanko.sign.fields import enumerate_sig_fields
 
 from gateway.domain.verdict import Signature, SignatureVerdict, Verdict, sum_up
 from gateway.security.embedded import Finding, judge_embedded, quieten
+from gateway.security.header import HEADER, HEADER_WITHIN
 from gateway.security.policy import SignatureRules
 from gateway.security.raw import Trace, find_traces, gap_holds_value, matches_digest
 from gateway.security.trust import TrustAnchors
-
-HEADER = b"%PDF"
-HEADER_WITHIN = 1024
-"""Readers accept rubbish before the header, up to this many bytes (ISO 32000-1, annex H.3, note 13)."""
 
 _MOST_SIGNATURES = 100
 

@@ -15,7 +15,6 @@ import structlog
 from pebble import ProcessExpired, ProcessPool
 
 from gateway.domain.verdict import SignatureVerdict, Verdict
-from gateway.security.pdf import judge_pdf
 from gateway.security.policy import SignatureRules
 from gateway.security.trust import TrustAnchors
 
@@ -63,7 +62,7 @@ class JudgePool:
         Raises OSError if the file cannot be opened.
         """
         async with self._free:
-            future = self._pool.schedule(judge_pdf, args=(path, self._anchors, at, self._rules), timeout=self._limit)
+            future = self._pool.schedule(_judge, args=(path, self._anchors, at, self._rules), timeout=self._limit)
             try:
                 verdict: SignatureVerdict = await asyncio.wrap_future(future)
             except TimeoutError:
@@ -89,4 +88,11 @@ def _prepare(memory_limit: int) -> None:
 
 
 def _warm() -> None:
-    """Nothing: unpickling this function has loaded everything that judging needs."""
+    """Load everything that judging needs, here alone: what the gateway itself does not load costs it nothing."""
+    import gateway.security.pdf  # noqa: F401, PLC0415 - see above
+
+
+def _judge(path: Path, anchors: TrustAnchors, at: datetime, rules: SignatureRules) -> SignatureVerdict:
+    from gateway.security.pdf import judge_pdf  # noqa: PLC0415 - see _warm
+
+    return judge_pdf(path, anchors, at, rules)

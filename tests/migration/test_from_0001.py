@@ -6,14 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from alembic import command
 
 from gateway.domain.document import Document
 from gateway.domain.errors import ErrorCode, GatewayError
 from gateway.domain.ids import AxisDocId, DocumentUid, ReceptionId
 from gateway.domain.lifecycle import ItemState
 from gateway.ports import Original
-from gateway.store import migrate, open_beside, open_store, upgrade
+from gateway.store import history, migrate, open_beside, open_store, upgrade
 from gateway.store.codec import from_json
 from tests.make import ROUTE, make_stored
 
@@ -81,13 +80,7 @@ def write_rows(path):
 
 
 def upgrade_to_0001(path):
-    config = migrate._config()
-
-    def work(connection):
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-
-    migrate._on(path, work, write=True)
+    migrate._on(path, lambda connection: history.apply(connection, "0001"), write=True)
 
 
 @pytest.fixture(params=["written, then upgraded", "upgraded, then written"])

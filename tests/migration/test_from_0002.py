@@ -5,12 +5,11 @@ from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 
 from gateway.domain.ids import DocumentUid
 from gateway.domain.lifecycle import DeliveryState, MessageState
 from gateway.ports.outbound import Settlement
-from gateway.store import engine, migrate, open_store, rows, upgrade
+from gateway.store import engine, history, migrate, open_store, rows, upgrade
 from tests.fakes.postgres import running_postgres
 from tests.make import NOW, ROUTE, make_document
 
@@ -70,12 +69,7 @@ def write(where, content):
 
 
 def upgrade_to_0002(where):
-    def work(connection):
-        config = migrate._config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
-
-    on(where, work)
+    on(where, lambda connection: history.apply(connection, "0002"))
 
 
 def say(where, statement, **values):
@@ -151,13 +145,7 @@ def test_0002_goes_on_beside_this_release(old_store):
 
 def test_0001_becomes_this_release_in_one_go(where):
     """A store two releases old comes to the newest revision, rows and all."""
-
-    def to_0001(connection):
-        config = migrate._config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-
-    on(where, to_0001)
+    on(where, lambda connection: history.apply(connection, "0001"))
     write(where, ROWS)
     upgrade(where)
     assert on(where, lambda connection: connection.scalar(sa.text("SELECT version_num FROM alembic_version"))) == "0004"

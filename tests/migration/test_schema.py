@@ -2,6 +2,8 @@
 
 import re
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -9,12 +11,13 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from gateway.domain.errors import ErrorCode, GatewayError
-from gateway.store import upgrade
+from gateway.store import history, upgrade
+from gateway.store.migrate import REVISIONS
 from gateway.store.tables import metadata
 
-NEWEST = "0004"
 BETWEEN = re.compile(r",(?![^(]*\))|\n")
 """What separates columns and constraints: a new line, or where a column was added later only a comma."""
 
@@ -45,15 +48,31 @@ def revisions(path):
         return database.execute("SELECT version_num FROM alembic_version").fetchall()
 
 
+def test_the_code_knows_the_whole_history():
+    """What opens a store without Alembic names the same revisions as Alembic's folder, newest first."""
+    found = ScriptDirectory.from_config(history.config()).walk_revisions()
+    assert tuple(script.revision for script in found) == REVISIONS
+
+
+def test_a_store_that_needs_nothing_is_opened_without_alembic(tmp_path):
+    """Neither the second start on a store nor a look at it loads what migrates."""
+    path = tmp_path / "store.db"
+    upgrade(path)
+    done = "upgrade(path); require_current(path); sys.exit('alembic' in sys.modules)"
+    words = f"import pathlib, sys; from gateway.store.migrate import *; path = pathlib.Path(sys.argv[1]); {done}"
+    command = [sys.executable, "-c", words, str(path)]
+    assert subprocess.run(command, check=False, timeout=60).returncode == 0
+
+
 def test_a_second_upgrade_changes_nothing(tmp_path):
     """The first brings a new file to the newest revision, the second finds nothing to do."""
     path = tmp_path / "store.db"
     upgrade(path)
     found = statements(path)
-    assert revisions(path) == [(NEWEST,)]
+    assert revisions(path) == [(REVISIONS[0],)]
     upgrade(path)
     assert statements(path) == found
-    assert revisions(path) == [(NEWEST,)]
+    assert revisions(path) == [(REVISIONS[0],)]
 
 
 def test_a_release_can_be_taken_back(tmp_path):
@@ -87,7 +106,7 @@ def test_concurrent_upgrades_of_one_file_are_one(tmp_path):
     path = tmp_path / "store.db"
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(upgrade, [path] * 4))
-    assert revisions(path) == [(NEWEST,)]
+    assert revisions(path) == [(REVISIONS[0],)]
 
 
 def test_a_failing_migration_leaves_the_file_as_it_was(tmp_path):

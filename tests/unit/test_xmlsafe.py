@@ -354,6 +354,10 @@ ENDLESS = {
 }
 
 
+QUADRATIC = 15
+"""Seconds of processor time. Half a second is usual; reading again what was read before would take minutes."""
+
+
 @pytest.mark.parametrize("name", ENDLESS)
 @pytest.mark.parametrize("size", [1500, MIB])
 def test_endless_input_is_refused_early(name, size):
@@ -377,13 +381,13 @@ def test_endless_input_is_refused_early(name, size):
             for at in range(0, len(block), size):
                 read(block[at : at + size])
 
-    begun = time.process_time()
+    begun = time.thread_time()
     with pytest.raises(XmlRefusedError) as refused:
         endlessly()
     assert refused.value.fault is expected
     most = {XmlFault.TOKEN_TOO_LARGE: 3 * MIB, XmlFault.PACKET_TOO_LARGE: 18 * MIB}.get(expected, 12 * MIB)
     assert taken < most
-    assert time.process_time() - begun < 2
+    assert time.thread_time() - begun < QUADRATIC
 
 
 def test_long_header_text_is_read_whole():
@@ -418,10 +422,10 @@ def test_a_fault_names_the_innermost_open_element(size):
 def test_a_doctype_ends_the_reading_where_it_stands(raw):
     """The declaration is refused as such before anything in it is used."""
     laughs = b"".join(b'<!ENTITY l%d "%s">' % (n, b"&l%d;" % (n - 1) * 10) for n in range(1, 30))
-    begun = time.process_time()
+    begun = time.thread_time()
     refused = refusal(raw + laughs + b"]><a>&l29;</a>")
     assert (refused.fault, refused.path) == (XmlFault.DOCTYPE, "")
-    assert time.process_time() - begun < 1
+    assert time.thread_time() - begun < QUADRATIC
 
 
 @given(st.text().filter(carries))
