@@ -3,6 +3,7 @@
 `pytest --hypothesis-profile=explore` draws new examples instead.
 """
 
+import gc
 import os
 import ssl
 
@@ -17,3 +18,12 @@ for _name in [name for name in os.environ if name.startswith("LGSP_")]:
 
 ssl.SSLContext.set_default_verify_paths = lambda _: None
 # reading a hundred public authorities for each client takes longer than most tests
+
+
+gc.disable()
+
+
+def pytest_collection_finish(session):
+    """What collecting made stays to the end: looking through it for garbage took longer than the tests themselves."""
+    gc.freeze()
+    gc.enable()

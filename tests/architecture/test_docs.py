@@ -10,6 +10,7 @@ import pytest
 from lxml import etree
 
 from gateway.settings import load
+from tests.fakes.terminal import run
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -46,14 +47,7 @@ def test_readme_names_files_that_exist():
 def test_trial_configuration_is_accepted(tmp_path):
     """check-config finds nothing wrong with the example, once its data folder exists as the page says."""
     (tmp_path / "lgsp-trial" / "trust").mkdir(parents=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", "check-config", str(ROOT / "docs" / "examples" / "trial.toml")],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT)},
-        check=False,
-    )
+    done = run("check-config", ROOT / "docs" / "examples" / "trial.toml", folder=tmp_path, environment={})
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -77,14 +71,7 @@ def test_example_document_becomes_a_strict_packet(tmp_path):
     shutil.copy(ROOT / "docs" / "examples" / "document.json", tmp_path)
     (tmp_path / "main.pdf").write_bytes(b"%PDF-1.4\n% dummy\n%%EOF\n")
     for arguments in (["build", "document.json", "-o", "test.edxml", "--hop", "H98.02"], ["check", "test.edxml"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "gateway", "packet", *arguments],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env={"PYTHONPATH": str(ROOT)},
-            check=False,
-        )
+        done = run("packet", *arguments, folder=tmp_path, environment={})
         assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "0 deviations\n"
     etree.XMLSchema(file=ROOT / "docs" / "schemas" / "edxml-strict.xsd").assertValid(

@@ -1,22 +1,29 @@
 """What the contract suites of the store share: an open, migrated, peopled store."""
 
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import copyfile
 from typing import Any
 
 import pytest
+import structlog
 
 from gateway.domain.agency import Agency
 from gateway.domain.ids import AgencyId, OrganId, VendorId
 from gateway.domain.mandate import Mandate
 from gateway.ports.outbound import Acceptance
 from gateway.store import Store, open_store, upgrade
+from tests.fakes.compiled import compiled_once
+from tests.fakes.copies import Copies
+from tests.fakes.loops import carried_out
+from tests.fakes.migrated import new_store
 from tests.fakes.postgres import PostgresServer, running_postgres
 from tests.make import NOW, RECIPIENT, SENDER, make_acceptance, make_directory_row, make_document, make_organization
 
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type] # None says that it is not there
+# httpcore looks for it on the disk six times a request, which costs more than the request
 VENDOR_A = VendorId("vendor-a")
 VENDOR_B = VendorId("vendor-b")
 OTHER = OrganId("000.00.23.H99")
@@ -55,7 +62,30 @@ on_sqlite = pytest.mark.parametrize("fresh_database", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("fresh_database", ["postgres"], indirect=True)
 """For what is about a server, or takes several writers."""
 
-Fresh = Callable[[Path], AbstractContextManager[Path | str]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Databases:
+    """Databases of one kind for tests: a file in the folder that is given, or a database of the session's server."""
+
+    empty: Callable[[Path], AbstractContextManager[Path | str]]
+    peopled: Callable[[Path], AbstractContextManager[Path | str]]
+    """With LISTED and the vendors' mandates."""
+    agencies: Mapping[str, Agency]
+    """LISTED, as all that are peopled know it."""
+
+
+@pytest.fixture(autouse=True)
+def _compiled_once() -> Iterator[None]:
+    with compiled_once():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _plain_log() -> Iterator[None]:
+    """Tracebacks without source and variables: drawing them takes longer than what is tested."""
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
@@ -65,30 +95,45 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def databases_in_files(tmp_path_factory) -> Databases:
+    template = new_store(tmp_path_factory.mktemp("template") / "store.db")
+    agencies = carried_out(_people(template))
+    content = template.read_bytes()
+
+    def peopled(folder: Path) -> AbstractContextManager[Path]:
+        (folder / "store.db").write_bytes(content)
+        return nullcontext(folder / "store.db")
+
+    return Databases(
+        empty=lambda folder: nullcontext(new_store(folder / "store.db")), peopled=peopled, agencies=agencies
+    )
+
+
+@pytest.fixture(scope="session")
+def databases_on_a_server(postgres) -> Iterator[Databases]:
+    migrated = postgres.create()
+    upgrade(postgres.url(migrated))
+    template = postgres.create(template=migrated)
+    agencies = carried_out(_people(postgres.url(template)))
+    empty, peopled = Copies(postgres, migrated), Copies(postgres, template)
+    yield Databases(empty=lambda _: empty.one(), peopled=lambda _: peopled.one(), agencies=agencies)
+    empty.close()
+    peopled.close()
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
-def fresh_database(request, tmp_path_factory) -> Fresh:
-    """Makes an empty, migrated database for a test: a file in its folder, or a database of the session's server."""
-    if request.param == "sqlite":
-        template = tmp_path_factory.mktemp("template") / "store.db"
-        upgrade(template)
-        return lambda folder: nullcontext(copyfile(template, folder / "store.db"))
-    server = request.getfixturevalue("postgres")
-    migrated = server.create()
-    upgrade(server.url(migrated))
-
-    @contextmanager
-    def copied(_folder: Path) -> Iterator[str]:
-        name = server.create(template=migrated)
-        yield server.url(name)
-        server.drop(name)
-
-    return copied
+def fresh_database(request) -> Databases:
+    """Makes databases, one for each test."""
+    names = {"sqlite": "databases_in_files", "postgres": "databases_on_a_server"}
+    return request.getfixturevalue(names[request.param])
 
 
 @pytest.fixture
-def store_path(tmp_path, fresh_database) -> Iterator[Path | str]:
+def store_path(request, tmp_path, fresh_database) -> Iterator[Path | str]:
     """A path or a URL, as open_store takes it."""
-    with fresh_database(tmp_path) as where:
+    make = fresh_database.peopled if "world" in request.fixturenames else fresh_database.empty
+    with make(tmp_path) as where:
         yield where
 
 
@@ -100,7 +145,12 @@ async def store(store_path) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-async def world(store) -> World:
+def world(store, fresh_database) -> World:
+    return World(store=store, agencies=fresh_database.agencies)
+
+
+async def _people(where: Path | str) -> Mapping[str, Agency]:
+    store = await open_store(where)
     await store.directory.apply(LISTED, at=NOW)
     agencies = await store.directory.resolve([row.code for row in LISTED])
     mandates = [
@@ -110,4 +160,5 @@ async def world(store) -> World:
         Mandate(vendor=VENDOR_B, agency=agencies[SENDER].id, serves=False),
     ]
     await store.directory.set_mandates(mandates)
-    return World(store=store, agencies=agencies)
+    await store.close()
+    return agencies

@@ -420,7 +420,7 @@ async def test_an_endless_list_ends():
     async def flood(exchange):
         exchange.answer(b'{"success":true,"data":[', length=1 << 40)
         while True:
-            exchange.writer.write(b'{"a":1},' * 10_000)
+            exchange.writer.write((b'{"a":"' + b"x" * 90 + b'"},') * 1_000)
             await exchange.writer.drain()
 
     async with peer_running(after_login(flood)) as peer, axis_at(peer.url, max_list_bytes=1_000_000) as axis:

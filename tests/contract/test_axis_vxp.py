@@ -324,7 +324,7 @@ async def test_reading_is_repeated(world):
 async def test_slow(world):
     """An answer later than the time-out is Uncertain for a packet, which was taken once, and Unavailable for a list."""
     packet = make_document()
-    short = Timeouts(connect=2, read=0.2, write=2, total=0.5)
+    short = Timeouts(connect=2, read=0.8, write=2, total=0.9)
     axis = await world.a(timeouts=short)
     await world.fault("slow")
     assert isinstance(await axis.submit(make_sealed(packet), in_pieces(packet)), Uncertain)

@@ -1,8 +1,6 @@
 """The command line as a process: exit codes, one JSON value, nothing else on standard output."""
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 
 from gateway.sandbox.pdf import make_pdf, sign_pdf
 from gateway.sandbox.pki import Pki, make_pki, write_pki
+from tests.fakes.terminal import run, run_anew
 
 NS102 = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
 
@@ -23,16 +22,6 @@ STATUS = f"""<?xml version="1.0" encoding="UTF-8"?>
 <edXML:DocumentId>H99.01,2026/01/15,12/ABC-XYZ</edXML:DocumentId></edXML:ResponseFor>
 <edXML:StatusCode>03</edXML:StatusCode><edXML:Timestamp>2026/01/15 09:00:00</edXML:Timestamp>
 </edXML:MessageHeader></edXML:edXMLHeader></edXML:edXMLEnvelope></edXML>"""
-
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gateway", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +116,8 @@ def test_a_refused_packet_is_one_json_error(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    """A file that cannot be opened is input refused, in JSON too."""
-    done = run("packet", "inspect", tmp_path / "none.edxml", "--json")
+    """A file that cannot be opened is input refused, in JSON too, in an interpreter of its own."""
+    done = run_anew("packet", "inspect", tmp_path / "none.edxml", "--json")
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["code"] == "FILE_UNREADABLE"
 
@@ -171,7 +160,7 @@ def test_check_config_names_what_is_wrong(tmp_path: Path) -> None:
 
 
 def test_version_is_the_distributions() -> None:
-    """`--version` prints the version of the installed distribution and exits 0."""
-    done = run("--version")
+    """`--version` prints the version of the installed distribution and exits 0, in an interpreter of its own."""
+    done = run_anew("--version")
     assert done.returncode == 0
     assert done.stdout == f"lgsp-gateway {metadata.version('lgsp-gateway')}\n"

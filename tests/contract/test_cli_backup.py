@@ -1,14 +1,10 @@
 """backup, restore and adopt as processes: exit codes, one JSON value, what is on disk afterwards."""
 
-import asyncio
 import json
 import os
-import resource
 import shutil
 import signal
 import stat
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -25,6 +21,7 @@ from gateway.sandbox.demo.processes import until
 from gateway.store import Store, open_store
 from tests.contract.conftest import LISTED, VENDOR_A
 from tests.fakes.places import Place, place_at
+from tests.fakes.terminal import Ended, run_beside, started
 from tests.make import NOW, SENDER, make_acceptance, make_attachment, make_document
 
 
@@ -56,29 +53,13 @@ async def live(tmp_path: Path) -> AsyncIterator[Live]:
     await store.close()
 
 
-def start(*arguments: str | Path, largest_file: int = resource.RLIM_INFINITY) -> subprocess.Popen[str]:
-    """A command; no file it writes may have more bytes than `largest_file`, as on a disk that is full."""
-    program = (
-        f"import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, ({largest_file}, {largest_file}));"
-        "runpy.run_module('gateway', run_name='__main__')"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def outcome(ended: Ended) -> tuple[int, dict[str, Any]]:
+    assert "Traceback" not in ended.stderr, ended.stderr
+    return ended.returncode, json.loads(ended.stdout) if ended.stdout else {}
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any]]:
-    out, errors = process.communicate(timeout=60)
-    said = json.loads(out) if out else {}
-    assert "Traceback" not in errors, errors
-    return process.returncode, said
-
-
-async def run(*arguments: str | Path, largest_file: int = resource.RLIM_INFINITY) -> tuple[int, dict[str, Any]]:
-    return await asyncio.to_thread(lambda: finish(start(*arguments, largest_file=largest_file)))
+async def run(*arguments: str | Path, largest_file: int | None = None) -> tuple[int, dict[str, Any]]:
+    return outcome(await run_beside(*arguments, largest_file=largest_file))
 
 
 async def make_backup(live: Live, target: Path) -> dict[str, Any]:
@@ -177,11 +158,11 @@ async def test_a_killed_backup_is_none(live: Live, tmp_path: Path) -> None:
     stored = await live.add(b"content")
     live.place.object(stored).unlink()
     os.mkfifo(live.place.object(stored))  # opening it waits for ever
-    process = start("backup", target, "--config", live.place.config)
-    await until(lambda: arrives_at_objects(target), within=30, what="the backup is at the objects")
-    assert held(live.place.blobs)
-    process.send_signal(signal.SIGKILL)
-    await asyncio.to_thread(process.communicate)
+    with started("backup", target, "--config", live.place.config) as process:
+        await until(lambda: arrives_at_objects(target), within=30, what="the backup is at the objects")
+        assert held(live.place.blobs)
+        process.kill()
+        assert process.wait().returncode == -signal.SIGKILL
     (half,) = set(backups(target)) - {Path(first["path"]).name}
     place = place_at(tmp_path / "again")
     assert reason(await run("restore", target / half, "--config", place.config)) == "NOT_A_BACKUP"

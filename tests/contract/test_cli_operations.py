@@ -1,11 +1,7 @@
 """`outbox`, `inbox`, `retention` and `audit` as processes, beside a store that is open and in use."""
 
-import asyncio
 import json
-import os
 import re
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +12,7 @@ from gateway.domain.lifecycle import ItemState, MessageState
 from gateway.domain.packet import PacketDefect
 from gateway.ports.outbound import Settlement
 from tests.contract.conftest import on_sqlite
+from tests.fakes.terminal import Ended, run_beside
 from tests.make import NOW, ROUTE, make_received
 
 MINUTE = timedelta(minutes=1)
@@ -55,12 +52,8 @@ serves = ["H98"]
     return file
 
 
-async def run(config, *arguments) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gateway", *map(str, arguments), "--config", str(config)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    return await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, encoding="utf-8", timeout=120, check=False, env=environment
-    )
+async def run(config, *arguments) -> Ended:
+    return await run_beside(*arguments, "--config", config)
 
 
 def lines(done) -> list[dict[str, object]]:

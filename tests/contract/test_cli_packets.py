@@ -3,8 +3,6 @@
 import hashlib
 import json
 import os
-import subprocess
-import sys
 import unicodedata
 from pathlib import Path
 
@@ -15,6 +13,8 @@ from gateway.blobs.content import LocalBlobs
 from gateway.pb.lgsp.gateway.v1 import document_pb2 as pb
 from gateway.store import open_store
 from tests.fakes.clock import SettableClock
+from tests.fakes.terminal import Ended
+from tests.fakes.terminal import run as run_command
 from tests.make import NOW, make_received
 
 CASES = Path(__file__).parents[1] / "cases" / "edxml"
@@ -23,12 +23,8 @@ FIRST = "document.attachments[0]"
 NFD = unicodedata.normalize("NFD", "Nguyễn Thị Phượng")
 
 
-def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gateway", "packet", *map(str, arguments)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    return subprocess.run(
-        command, capture_output=True, encoding="utf-8", timeout=60, check=False, cwd=cwd, env=environment
-    )
+def run(*arguments: object, folder: Path | None = None) -> Ended:
+    return run_command("packet", *arguments, folder=folder)
 
 
 def organization(code: str) -> dict[str, str]:
@@ -384,7 +380,7 @@ def test_dialects(folder: Path) -> None:
 )
 def test_wrong_usage_of_build(options: tuple[str, ...], folder: Path) -> None:
     """An output that cannot be replaced by a file, and options that contradict each other, end with 64."""
-    done = run("build", described(folder, small()), *options, cwd=folder)
+    done = run("build", described(folder, small()), *options, folder=folder)
     assert (done.returncode, done.stdout) == (64, "")
 
 

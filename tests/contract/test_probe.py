@@ -2,11 +2,8 @@
 
 import asyncio
 import json
-import os
 import socket
 import ssl
-import subprocess
-import sys
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -26,6 +23,7 @@ from gateway.sandbox.pki import make_pki, write_pki
 from gateway.sandbox.serve import Address, SandboxOptions, running
 from tests.contract.vxp_peer import answering, peer_running, server_side
 from tests.fakes.platform import CONSUMER, CONSUMER_SECRET, Platform, Proxy, platform_running, proxy_running
+from tests.fakes.terminal import run_beside
 
 
 @pytest.fixture
@@ -407,12 +405,7 @@ async def test_the_command(tmp_path, sandbox):
     """The command prints a line per step, or JSON, with cause and remedy in both languages; its exit code says it."""
 
     async def command(endpoint, *options, **keys):
-        arguments = [sys.executable, "-m", "gateway", "probe", "national", "--config"]
-        arguments += [str(config_file(tmp_path, endpoint, **keys)), *options]
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-        return await asyncio.to_thread(
-            subprocess.run, arguments, capture_output=True, encoding="utf-8", timeout=60, check=False, env=environment
-        )
+        return await run_beside("probe", "national", "--config", config_file(tmp_path, endpoint, **keys), *options)
 
     good = await command(f"{sandbox.axis.url}/base", "--send-to-self", "--json")
     assert (good.returncode, good.stderr) == (0, "")

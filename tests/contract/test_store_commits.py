@@ -182,7 +182,7 @@ async def test_a_locked_database_refuses_all_that_wait_at_once(store_path, monke
             begin = asyncio.create_task(_lock_after(store, other))
         await begin
     assert {outcome(call) for call in calls} == {ErrorCode.STORE_UNAVAILABLE}
-    assert monotonic() - began < 2
+    assert monotonic() - began < 2.9
     assert [work.runs for work in works] == [0] * 10
     await store.close()
 

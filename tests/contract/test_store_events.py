@@ -80,7 +80,7 @@ async def test_concurrent_writers_leave_no_gap_behind_a_reader(world):
             after = page.up_to
             await asyncio.sleep(0)
 
-    await asyncio.wait_for(asyncio.gather(follow(), *(log(world, SENDER, SENDER) for _ in range(total // 2))), 20)
+    await asyncio.wait_for(asyncio.gather(follow(), *(log(world, SENDER, SENDER) for _ in range(total // 2))), 60)
     assert seen == list(range(1, total + 1))
 
 

@@ -176,7 +176,7 @@ def test_nothing_is_lost_and_nothing_comes_twice(fresh_database, tmp_path_factor
     monkeypatch.setattr(feed, "WINDOW", 6)
 
     async def run(steps):
-        with fresh_database(tmp_path_factory.mktemp("feed")) as where:
+        with fresh_database.empty(tmp_path_factory.mktemp("feed")) as where:
             store = await open_store(where)
             try:
                 await store.directory.apply(LISTED, at=NOW)

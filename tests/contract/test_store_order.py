@@ -219,5 +219,5 @@ async def run(where, story):
 @given(story=steps)
 def test_nothing_overtakes_an_older_one(fresh_database, story):
     """Whatever happens, a message leased has no open older one of its key and lane; in the end all are sent once."""
-    with tempfile.TemporaryDirectory() as folder, fresh_database(Path(folder)) as where:
+    with tempfile.TemporaryDirectory() as folder, fresh_database.empty(Path(folder)) as where:
         asyncio.run(run(where, story))

@@ -41,7 +41,7 @@ async def test_an_endless_trickle_ends():
     async def flood(exchange):
         exchange.answer(b'{"data":[', length=1 << 40)
         while True:
-            exchange.writer.write(b'{"a":1},' * 10_000)
+            exchange.writer.write((b'{"a":"' + b"x" * 90 + b'"},') * 1_000)
             await exchange.writer.drain()
 
     async with peer_running(trickle) as peer, axis_at(peer.url, timeouts=SHORT) as axis:

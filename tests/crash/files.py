@@ -1,7 +1,7 @@
 """The bytes of the documents' files."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -16,18 +16,18 @@ _MEDIA = {
     FileKind.WORD: ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
     FileKind.TEXT: ("txt", "text/plain"),
 }
-_POOL = 4
 
 
-def make_pool(pki: Pki, *, now: datetime) -> Sequence[bytes]:
-    """A few signed PDFs. Signing costs too much to do it for each document; each has a file of its own besides."""
-    return [
-        sign_pdf(make_pdf(size=30_000, title=f"Cong van {n}", seed=n), signer=pki.signer, signed_at=now)
-        for n in range(_POOL)
-    ]
+def make_pool(documents: Iterable[DocumentShape], pki: Pki, *, now: datetime) -> Mapping[int, bytes]:
+    """The signed PDFs of a run. Each document has a file of its own besides: signing costs too much."""
+    seeds = {file.seed for document in documents for file in document.files if file.kind is FileKind.SIGNED}
+    return {
+        seed: sign_pdf(make_pdf(size=30_000, title=f"Cong van {seed}", seed=seed), signer=pki.signer, signed_at=now)
+        for seed in sorted(seeds)
+    }
 
 
-def write_files(document: DocumentShape, *, pool: Sequence[bytes], folder: Path) -> Sequence[File]:
+def write_files(document: DocumentShape, *, pool: Mapping[int, bytes], folder: Path) -> Sequence[File]:
     """Write the document's files below `folder`. Blocking."""
     files = []
     for index, shape in enumerate(document.files):
@@ -38,10 +38,10 @@ def write_files(document: DocumentShape, *, pool: Sequence[bytes], folder: Path)
     return files
 
 
-def _bytes(shape: FileShape, pool: Sequence[bytes]) -> bytes:
+def _bytes(shape: FileShape, pool: Mapping[int, bytes]) -> bytes:
     match shape.kind:
         case FileKind.SIGNED:
-            return pool[shape.seed % len(pool)]
+            return pool[shape.seed]
         case FileKind.PDF:
             return make_pdf(size=shape.size, title=f"So {shape.seed}", seed=shape.seed)
         case FileKind.WORD:

@@ -109,7 +109,7 @@ async def run(options: Options, *, home: Path) -> Result:
         desk = Desk(
             ledger=ledger,
             documents={document.number: document for document in plan.documents},
-            pool=await asyncio.to_thread(make_pool, world.pki, now=now),
+            pool=await asyncio.to_thread(make_pool, plan.documents, world.pki, now=now),
             folder=folder,
             issued=now.date().isoformat(),
             stopping=asyncio.Event(),

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -32,6 +32,8 @@ _PRIORITIES = (
 )
 _STALL = 30.0
 _PAUSE = 0.1
+_IDLE = 0.4
+"""Seconds after a pull that brought nothing: several receivers would keep a gateway busy with asking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class Desk:
 
     ledger: Ledger
     documents: dict[int, DocumentShape]
-    pool: Sequence[bytes]
+    pool: Mapping[int, bytes]
     folder: Path
     issued: str
     """Date of issue of all documents."""
@@ -88,7 +90,7 @@ async def receive(desk: Desk, lane: Lane, *, number: int) -> None:
                     desk.ledger.note_handed_out(received.document.document_id, received.name, asked_at=pulled.asked_at)
                     await _take(desk, caller, received, folder, later)
                 if not pulled.value:
-                    await asyncio.sleep(_PAUSE)
+                    await asyncio.sleep(_IDLE)
     finally:
         await caller.close()
 

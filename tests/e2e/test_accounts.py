@@ -30,7 +30,7 @@ agencies = ["{root}"]
 settling_seconds = 1.0
 poll_seconds = 0.5
 connect_seconds = 2
-circuit_failures = 2
+circuit_failures = 1
 circuit_pause_seconds = 0.5
 
 [[routes]]
@@ -135,3 +135,5 @@ async def test_one_submission_takes_three_routes(tmp_path: Path) -> None:
         finally:
             await sender.close()
             await receiver.close()
+            for province in (stage.province_a, stage.province_b):
+                await province.kill()  # to be stopped they would wait for the axis that has ended

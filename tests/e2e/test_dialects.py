@@ -1,15 +1,20 @@
-"""A province on eDoc SOAP and one on a REST dialect write to each other through one axis: all as processes."""
+"""A province on eDoc SOAP and one on a REST dialect write to each other through one axis: all as processes.
+
+The axis and the province on SOAP run for all tests; each test has a gateway of its own on the other side.
+"""
 
 import asyncio
 import re
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from gateway.pb.lgsp.gateway.v1 import document_pb2, inbox_service_pb2
 from gateway.sandbox.demo.processes import Child, free_port, until
@@ -18,7 +23,7 @@ from gateway.sandbox.demo.stage import Stage, ask_axis, set_up
 from gateway.sandbox.demo.vendors import File, Vendor, compose
 from tests.fakes.vendor_calls import persist
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
 A_UNIT, B_UNIT = "H99.01", "H98.02"
 _COMMON = """
@@ -69,13 +74,15 @@ class Desk:
 
     vendor: Vendor
     folder: Path
+    numbers: Iterator[int]
     received: dict[str, inbox_service_pb2.ReceivedDocument] = field(default_factory=dict)
     """Resource name -> reception; each is downloaded and acknowledged."""
     digests: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """Resource name -> names and digests of what was downloaded."""
 
-    async def send(self, number: int, *, to: str, files: list[File]) -> document_pb2.Document:
+    async def send(self, *, to: str, files: list[File]) -> document_pb2.Document:
         """Hand over a document as a vendor does who repeats what was not answered."""
+        number = next(self.numbers)
         document = compose(
             number=str(number),
             subject=f"V/v <thử> phương ngữ & số {number}",
@@ -134,24 +141,22 @@ class Desk:
 
 @dataclass(frozen=True)
 class Exchange:
-    """What runs."""
+    """What runs, and what of it is this test's."""
 
     stage: Stage
+    province_b: Province
     a: Desk
     b: Desk
     files: list[File]
+    records_before: int
 
     def fault(self, name: str, count: int) -> None:
         ask_axis(self.stage.control_url, "POST", "/faults", {"name": name, "count": count})
 
-    def carried(self, messagetype: str) -> list[tuple[str, str, str]]:
-        """What the axis accepted: document, sender, and the status if it is one."""
-        found = [each for each in self.stage.records() if each["event"] == "accepted"]
-        return [
-            (each["documentId"], each["fromCode"], each["statusCode"])
-            for each in found
-            if each["messagetype"] == messagetype
-        ]
+    def accepted(self, messagetype: str) -> list[dict[str, str]]:
+        """What the axis accepted."""
+        found = self.stage.records()[self.records_before :]
+        return [each for each in found if each["event"] == "accepted" and each["messagetype"] == messagetype]
 
 
 def speak(province: Province, dialect: str, url: str) -> None:
@@ -165,50 +170,72 @@ def speak(province: Province, dialect: str, url: str) -> None:
     province.config.write_text(config, encoding="utf-8")
 
 
-@asynccontextmanager
-async def exchange(folder: Path, dialect: str) -> AsyncIterator[Exchange]:
-    """Province A on SOAP, province B on `dialect`, both ready."""
+@dataclass(frozen=True)
+class Standing:
+    """What runs for all tests."""
+
+    stage: Stage
+    urls: dict[str, str]
+    files: list[File]
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    """Of documents: no two of an agency have the same."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Standing]:
+    """The axis with all its faces; province A on SOAP, ready."""
     now = datetime.now(tz=UTC)
     ports = {name: free_port() for name in ("soap", "langson", "quangnam")}
     options = [part for name, port in ports.items() for part in (f"--{name}", f"127.0.0.1:{port}")]
-    async with set_up(folder, now=now, sandbox_options=tuple(options)) as stage:
+    async with set_up(tmp_path_factory.mktemp("stage"), now=now, sandbox_options=tuple(options)) as stage:
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()} | {"vxp": stage.axis_url}
         speak(stage.province_a, "soap", urls["soap"])
-        speak(stage.province_b, dialect, urls[dialect])
-        await asyncio.gather(stage.province_a.start(), stage.province_b.start())
         pdf, docx, _ = await asyncio.to_thread(stage.make_files, size=300_000, now=now)
+        await stage.province_a.start()
+        yield Standing(stage=stage, urls=urls, files=[pdf, docx])
+
+
+@asynccontextmanager
+async def exchange(standing: Standing, folder: Path, dialect: str) -> AsyncIterator[Exchange]:
+    """Province B on `dialect`, ready, with an empty store; and a vendor's desk on each side."""
+    stage = standing.stage
+    b = Province(stage.province_b.spec, home=folder / "province-b", pki=stage.province_b.pki, axis_url=stage.axis_url)
+    speak(b, dialect, standing.urls[dialect])
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(b.stop)
+        await b.start()
         desks = []
-        for province, unit in ((stage.province_a, A_UNIT), (stage.province_b, B_UNIT)):
+        for province, unit in ((stage.province_a, A_UNIT), (b, B_UNIT)):
             inbox = folder / f"desk-{unit}"
             inbox.mkdir()
-            desks.append(Desk(vendor=Vendor.connect(province, agency=unit), folder=inbox))
-        try:
-            yield Exchange(stage=stage, a=desks[0], b=desks[1], files=[pdf, docx])
-        finally:
-            for desk in desks:
-                await desk.vendor.close()
+            vendor = Vendor.connect(province, agency=unit)
+            stack.push_async_callback(vendor.close)
+            desks.append(Desk(vendor=vendor, folder=inbox, numbers=standing.numbers))
+        yield Exchange(
+            stage=stage, province_b=b, a=desks[0], b=desks[1], files=standing.files, records_before=len(stage.records())
+        )
 
 
 @pytest.mark.parametrize("dialect", ["vxp", "langson"])
-async def test_soap_and_rest_write_to_each_other(dialect: str, tmp_path: Path) -> None:
+async def test_soap_and_rest_write_to_each_other(dialect: str, standing: Standing, tmp_path: Path) -> None:
     """Each way a document and its statuses arrive once and whole, though answers are lost and both gateways killed."""
-    async with exchange(tmp_path, dialect) as world:
+    async with exchange(standing, tmp_path, dialect) as world:
         a, b, files = world.a, world.b, world.files
         world.fault("answer-lost", 1)
-        sent = await a.send(1, to=B_UNIT, files=files)
+        sent = await a.send(to=B_UNIT, files=files)
         received = await b.take(sent.document_id)
         assert b.digests[received.name] == [(file.name, file.sha256) for file in files]
         assert received.document.subject == sent.subject
 
-        await world.stage.province_b.kill()
-        await world.stage.province_b.start()
+        await world.province_b.kill()
+        await world.province_b.start()
         world.fault("answer-lost", 1)
         for code in ("03", "04", "06"):
             await b.report(received, code)
         await a.last_status(sent.name, "06")
         assert await a.codes(sent.name, "06") == ["01", "03", "04", "06"]
 
-        back = await b.send(2, to=A_UNIT, files=files)
+        back = await b.send(to=A_UNIT, files=files)
         answer = await a.take(back.document_id)
         assert a.digests[answer.name] == [(file.name, file.sha256) for file in files]
         await a.report(answer, "03")
@@ -217,15 +244,18 @@ async def test_soap_and_rest_write_to_each_other(dialect: str, tmp_path: Path) -
         await b.last_status(back.name, "03")
 
         assert len(a.received) == len(b.received) == 1
-        assert sorted(name for name, _, _ in world.carried("edoc")) == sorted([sent.document_id, back.document_id])
+        assert sorted(each["documentId"] for each in world.accepted("edoc")) == sorted(
+            [sent.document_id, back.document_id]
+        )
 
 
-async def test_an_unknown_fate_is_held_and_resolved(tmp_path: Path) -> None:
-    """Where an axis cannot be asked, a document whose answer was lost waits for an operator, whose word ends it."""
-    async with exchange(tmp_path, "quangnam") as world:
+async def test_an_unknown_fate_is_held_and_resolved(standing: Standing, tmp_path: Path) -> None:
+    """Where neither axis nor recipient tells what became of a document, it waits for an operator and obeys his word."""
+    async with exchange(standing, tmp_path, "quangnam") as world:
         b = world.b
+        await world.stage.province_a.stop()  # or else it would report the document
         world.fault("answer-lost", 1)
-        sent = await b.send(1, to=A_UNIT, files=world.files)
+        sent = await b.send(to=A_UNIT, files=world.files)
 
         async def held() -> bool:
             return (await b.vendor.get(sent.name)).deliveries[0].state == document_pb2.DELIVERY_STATE_HELD
@@ -233,14 +263,15 @@ async def test_an_unknown_fate_is_held_and_resolved(tmp_path: Path) -> None:
         await until(held, within=30, what="the document is held")
         delivery = (await b.vendor.get(sent.name)).deliveries[0]
         assert "no list of what was sent" in delivery.reason
-        message = await _command(world.stage.province_b, "list", "--state", "held")
-        accepted = next(each for each in world.stage.records() if each["event"] == "accepted")
+        message = await _command(world.province_b, "list", "--state", "held")
+        (accepted,) = world.accepted("edoc")
         await _command(
-            world.stage.province_b, "resolve", message["id"], "--sent", accepted["docId"], "--reason", "asked the axis"
+            world.province_b, "resolve", message["id"], "--sent", accepted["docId"], "--reason", "asked the axis"
         )
+        await world.stage.province_a.start()
         await world.a.take(sent.document_id)
         await b.last_status(sent.name, "01")
-        assert len(world.carried("edoc")) == 1
+        assert len(world.accepted("edoc")) == 1
         assert (await b.vendor.get(sent.name)).deliveries[0].state == document_pb2.DELIVERY_STATE_SENT
 
 

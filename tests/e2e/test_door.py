@@ -2,11 +2,9 @@
 
 import asyncio
 import base64
-import hashlib
 import json
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,8 +123,9 @@ class Stage:
         return found
 
 
-@asynccontextmanager
-async def stage_running(folder: Path) -> AsyncIterator[Stage]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    folder = tmp_path_factory.mktemp("stage")
     (folder / "trust").mkdir()
     options: SandboxOptions = read_options(systems=[f"{SYSTEM_A}={SECRET_A}", "00.99.W00=dummy-secret"])
     ports = {name: free_port() for name in ("rpc", "health", "metrics", "door")}
@@ -153,12 +152,6 @@ async def stage_running(folder: Path) -> AsyncIterator[Stage]:
             assert await child.stop() == 0
         finally:
             await child.kill()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(tmp_path_factory) -> AsyncIterator[Stage]:
-    async with stage_running(tmp_path_factory.mktemp("stage")) as started:
-        yield started
 
 
 async def test_a_whole_exchange_both_ways(stage: Stage) -> None:
@@ -249,43 +242,44 @@ async def test_a_hundred_megabytes_pass_in_little_memory(stage: Stage) -> None:
     assert sent["status"] == "OK", sent
     listed = await stage.wait_for(stage.axis, "edoc", 2)
     out = [(await stage.axis.download(each["docId"]))[1] for each in listed]
-    assert any(base64.b64encode(content) in each for each in out)
+    encoded = base64.b64encode(content)
+    assert any(encoded in each for each in out)
+    del out, encoded
     after_out = stage.peak()
 
     packet = await asyncio.to_thread(document, 23, sender=THEIRS, to=OURS, content=content)
     assert (await stage.axis.send(packet, sender=THEIRS))["status"] == "OK"
     (item,) = await stage.wait_for(stage.door, "edoc")
-    assert hashlib.sha256(await stage.door.packet(item["docId"])).digest() == hashlib.sha256(packet).digest()
-    assert hashlib.sha256(await stage.door.download(item["docId"])).digest() == hashlib.sha256(packet).digest()
+    assert await stage.door.packet(item["docId"]) == packet
+    assert await stage.door.download(item["docId"]) == packet
     assert (after_out - before, stage.peak() - before) < (64 * MIB, 64 * MIB)
 
 
-async def test_a_running_call_is_finished_before_the_end(tmp_path: Path) -> None:
-    """SIGTERM in the middle of an upload: its document is taken over, and the process ends well."""
+async def test_a_running_call_is_finished_before_the_end(stage: Stage) -> None:
+    """SIGTERM in the middle of an upload: its document is taken over, and the process ends well. Comes last."""
     packet = document(9, sender=OURS, to=THEIRS, content=b"%PDF-1.4\n" + os.urandom(MIB))
-    async with stage_running(tmp_path) as stage:
-        begun, go_on = asyncio.Event(), asyncio.Event()
+    begun, go_on = asyncio.Event(), asyncio.Event()
 
-        async def halves() -> AsyncIterator[bytes]:
-            yield packet[: len(packet) // 2]
-            begun.set()
-            await go_on.wait()
-            yield packet[len(packet) // 2 :]
+    async def halves() -> AsyncIterator[bytes]:
+        yield packet[: len(packet) // 2]
+        begun.set()
+        await go_on.wait()
+        yield packet[len(packet) // 2 :]
 
-        sending = asyncio.create_task(stage.door.send(packet, body=halves(), from_=OURS))
-        await begun.wait()
-        stage.child._process.terminate()
-        headers = sign(SYSTEM_A, SECRET_A, {}, "application/json")
+    sending = asyncio.create_task(stage.door.send(packet, body=halves(), from_=OURS))
+    await begun.wait()
+    stage.child._process.terminate()
+    headers = sign(SYSTEM_A, SECRET_A, {}, "application/json")
 
-        async def is_shut() -> bool:
-            try:
-                url = f"{stage.door.url}/countReceiveEdoc"
-                async with stage.session.post(url, headers=headers) as answer:
-                    return json.loads(await answer.read())["ErrorCode"] == "20"
-            except aiohttp.ClientError:
-                return True
+    async def is_shut() -> bool:
+        try:
+            url = f"{stage.door.url}/countReceiveEdoc"
+            async with stage.session.post(url, headers=headers) as answer:
+                return json.loads(await answer.read())["ErrorCode"] == "20"
+        except aiohttp.ClientError:
+            return True
 
-        await until(is_shut, within=20, what="the door is shut")
-        go_on.set()
-        assert (await sending)["status"] == "OK"
-        assert await asyncio.wait_for(stage.child._process.wait(), 30) == 0
+    await until(is_shut, within=20, what="the door is shut")
+    go_on.set()
+    assert (await sending)["status"] == "OK"
+    assert await asyncio.wait_for(stage.child._process.wait(), 30) == 0

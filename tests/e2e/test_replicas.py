@@ -1,17 +1,19 @@
-"""Roles apart and several replicas, as processes on one PostgreSQL and one bucket."""
+"""Roles apart and several replicas, as processes on one PostgreSQL and one bucket.
+
+Servers, axis and the other province run for all tests; roles come first, because they start on an empty database.
+"""
 
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from gateway.pb.lgsp.gateway.v1 import document_pb2
 from gateway.sandbox.demo.processes import until
@@ -21,9 +23,10 @@ from gateway.sandbox.demo.vendors import File, Vendor
 from tests.fakes.postgres import running_postgres
 from tests.fakes.replicas import holder, pid_of, replica_of, send, shared, start_all
 from tests.fakes.s3 import running_s3
+from tests.fakes.terminal import run_beside
 from tests.fakes.vendor_calls import persist
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 TAKEOVER_SECONDS = 15
 
@@ -79,34 +82,75 @@ async def killed_poller_is_replaced(url: str, replicas: Sequence[Province], stag
         await victim.start()
 
 
-async def test_two_replicas_share_the_work(tmp_path: Path) -> None:
-    """Vendors may use either replica; one polls; killed, the other takes over; both restarted, nothing doubles."""
+@dataclass(frozen=True)
+class Shared:
+    """What runs: everything but province A's processes, which the tests start in this environment."""
+
+    stage: Stage
+    url: str
+    environment: dict[str, str]
+    file: File
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shared]:
     now = datetime.now(tz=UTC)
     with running_postgres(durable=True) as server, running_s3() as s3:
         url = server.url(server.create())
-        environment = shared(url, s3.create())
-        async with set_up(tmp_path, now=now) as stage:
-            replicas = [replica_of(stage, f"replica-{n}", environment) for n in range(2)]
-            await start_all(*replicas, stage.province_b)
+        async with set_up(tmp_path_factory.mktemp("stage"), now=now) as stage:
+            await stage.province_b.start()
             file, _, _ = await asyncio.to_thread(stage.make_files, size=50_000, now=now)
-            vendors = [Vendor.connect(replica, agency="H99.01") for replica in replicas]
-            abroad = Vendor.connect(stage.province_b, agency="H98.02")
-            try:
-                halves = await asyncio.gather(
-                    send(vendors[0], file, range(1, 11), to="H98.02", now=now),
-                    send(vendors[1], file, range(11, 21), to="H98.02", now=now),
-                )
-                names = halves[0] | halves[1]
-                assert await take(abroad, 20, within=60) == dict.fromkeys(names, 1)
-                await until(lambda: all_sent(vendors[1], list(names.values())), within=30, what="all are sent")
-                assert await killed_poller_is_replaced(url, replicas, stage, file) < TAKEOVER_SECONDS
-                later = await rolling_restart(replicas, vendors, file, now)
-                assert await take(abroad, len(later), within=60) == dict.fromkeys(later, 1)
-                assert at_axis(stage, [*names, *later]) == dict.fromkeys([*names, *later], 1)
-            finally:
-                for vendor in (*vendors, abroad):
-                    await vendor.close()
-                await asyncio.gather(*(replica.stop() for replica in replicas))
+            yield Shared(stage=stage, url=url, environment=shared(url, s3.create()), file=file)
+
+
+async def test_roles_apart(world: Shared) -> None:
+    """One process serves vendors and sends nothing, another sends and serves nobody; together they do the main job."""
+    stage, file, now = world.stage, world.file, datetime.now(tz=UTC)
+    doors = replica_of(stage, "doors", world.environment, role="rpc")
+    works = replica_of(stage, "works", world.environment, role="delivery")
+    starting = asyncio.create_task(doors.start())  # it opens once the other has a directory
+    await works.start()
+    await starting
+    vendor, abroad = Vendor.connect(doors, agency="H99.01"), Vendor.connect(stage.province_b, agency="H98.02")
+    try:
+        await works.stop()
+        names = await send(vendor, file, range(1, 3), to="H98.02", now=now)
+        assert not at_axis(stage, list(names))
+        await works.start()
+        assert await take(abroad, 2, within=60) == dict.fromkeys(names, 1)
+        back = await send(abroad, file, range(4, 6), to="H99.01", now=now)
+        assert await take(vendor, 2, within=60) == dict.fromkeys(back, 1)
+        with pytest.raises(OSError, match=r"refused|Connect call failed"):
+            await asyncio.open_connection("127.0.0.1", works.grpc_port)
+    finally:
+        await vendor.close()
+        await abroad.close()
+        await asyncio.gather(doors.stop(), works.stop())
+
+
+async def test_two_replicas_share_the_work(world: Shared) -> None:
+    """Vendors may use either replica; one polls; killed, the other takes over; both restarted, nothing doubles."""
+    stage, file, now = world.stage, world.file, datetime.now(tz=UTC)
+    replicas = [replica_of(stage, f"replica-{n}", world.environment) for n in range(2)]
+    await start_all(*replicas)
+    vendors = [Vendor.connect(replica, agency="H99.01") for replica in replicas]
+    abroad = Vendor.connect(stage.province_b, agency="H98.02")
+    try:
+        halves = await asyncio.gather(
+            send(vendors[0], file, range(10, 15), to="H98.02", now=now),
+            send(vendors[1], file, range(20, 25), to="H98.02", now=now),
+        )
+        names = halves[0] | halves[1]
+        assert await take(abroad, 10, within=60) == dict.fromkeys(names, 1)
+        await until(lambda: all_sent(vendors[1], list(names.values())), within=30, what="all are sent")
+        assert await killed_poller_is_replaced(world.url, replicas, stage, file) < TAKEOVER_SECONDS
+        later = await rolling_restart(replicas, vendors, file, now)
+        assert await take(abroad, len(later), within=60) == dict.fromkeys(later, 1)
+        assert at_axis(stage, [*names, *later]) == dict.fromkeys([*names, *later], 1)
+    finally:
+        for vendor in (*vendors, abroad):
+            await vendor.close()
+        await asyncio.gather(*(replica.stop() for replica in replicas))
 
 
 async def rolling_restart(
@@ -116,7 +160,7 @@ async def rolling_restart(
     names: dict[str, str] = {}
     for number, (replica, stays) in enumerate(zip(replicas, reversed(vendors), strict=True)):
         _, sent = await asyncio.gather(
-            restart(replica), send(stays, file, range(100 * (number + 3), 100 * (number + 3) + 5), to="H98.02", now=now)
+            restart(replica), send(stays, file, range(100 * (number + 3), 100 * (number + 3) + 3), to="H98.02", now=now)
         )
         names |= sent
     return names
@@ -127,46 +171,9 @@ async def restart(replica: Province) -> None:
     await replica.start()
 
 
-async def test_roles_apart(tmp_path: Path) -> None:
-    """One process serves vendors and sends nothing, another sends and serves nobody; together they do the main job."""
-    now = datetime.now(tz=UTC)
-    with running_postgres() as server, running_s3() as s3:
-        environment = shared(server.url(server.create()), s3.create())
-        async with set_up(tmp_path, now=now) as stage:
-            doors = replica_of(stage, "doors", environment, role="rpc")
-            works = replica_of(stage, "works", environment, role="delivery")
-            starting = asyncio.create_task(doors.start())  # it opens once the other has a directory
-            await start_all(works, stage.province_b)
-            await starting
-            file, _, _ = await asyncio.to_thread(stage.make_files, size=50_000, now=now)
-            vendor, abroad = Vendor.connect(doors, agency="H99.01"), Vendor.connect(stage.province_b, agency="H98.02")
-            try:
-                await works.stop()
-                names = await send(vendor, file, range(1, 4), to="H98.02", now=now)
-                assert not at_axis(stage, list(names))
-                await works.start()
-                assert await take(abroad, 3, within=60) == dict.fromkeys(names, 1)
-                back = await send(abroad, file, range(4, 6), to="H99.01", now=now)
-                assert await take(vendor, 2, within=60) == dict.fromkeys(back, 1)
-                with pytest.raises(OSError, match=r"refused|Connect call failed"):
-                    await asyncio.open_connection("127.0.0.1", works.grpc_port)
-            finally:
-                await vendor.close()
-                await abroad.close()
-                await asyncio.gather(doors.stop(), works.stop())
-
-
 @pytest.mark.parametrize("role", ["rpc", "delivery"])
-async def test_an_embedded_store_has_one_process(tmp_path: Path, role: str) -> None:
+async def test_an_embedded_store_has_one_process(world: Shared, role: str) -> None:
     """A role of its own is refused at the start on SQLite and on a local directory, both named."""
-    async with set_up(tmp_path, now=datetime.now(tz=UTC)) as stage:
-        run = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "gateway", "serve", "--config", str(stage.province_a.config), "--role", role],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    assert run.returncode == 2
-    assert [line.partition(":")[0] for line in run.stderr.splitlines()] == ["store.url", "blobs.bucket"]
+    ended = await run_beside("serve", "--config", world.stage.province_a.config, "--role", role)
+    assert ended.returncode == 2
+    assert [line.partition(":")[0] for line in ended.stderr.splitlines()] == ["store.url", "blobs.bucket"]

@@ -1,9 +1,8 @@
-"""A real PostgreSQL server of one's own: in a folder of its own, on a port of the system's choice, gone afterwards."""
+"""A real PostgreSQL server of one's own: in a folder of its own, on a port of its own, gone afterwards."""
 
 import importlib.util
 import os
 import shutil
-import socket
 import stat
 import subprocess
 import tempfile
@@ -12,6 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+
+import asyncpg
+
+from gateway.sandbox.demo.processes import free_port
+from tests.fakes.loops import carried_out
 
 SUPERUSER = "postgres"
 _NOBODY = "nobody"
@@ -30,8 +34,7 @@ class PostgresServer:
         self._user = _NOBODY if os.geteuid() == 0 else None
         self._bin = _binaries() if self._user is None else _reachable(_binaries(), folder)
         self._numbers = count(1)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         if self._user is not None:
             shutil.chown(folder, self._user)
         self._run("initdb", "-D", self._data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
@@ -106,16 +109,23 @@ class PostgresServer:
     def create(self, *, template: str = "template0") -> str:
         """Make a database, empty or a copy; its name."""
         name = f"store{next(self._numbers)}"
-        self._run("createdb", *self._where, "-T", template, name)
+        carried_out(self._order(f"CREATE DATABASE {name} TEMPLATE {template}"))
         return name
 
     def drop(self, name: str) -> None:
         """Forget a database, whoever is connected."""
-        self._run("dropdb", *self._where, "--force", name)
+        carried_out(self._order(f"DROP DATABASE {name} WITH (FORCE)"))
 
     def url(self, name: str) -> str:
-        """Where a client finds a database."""
-        return f"postgresql://{SUPERUSER}@127.0.0.1:{self._port}/{name}"
+        """Where a client finds a database, on connections that are not even asked to be secure."""
+        return f"postgresql://{SUPERUSER}@127.0.0.1:{self._port}/{name}?sslmode=disable"
+
+    async def _order(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.url("postgres"))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
 
     @property
     def _base(self) -> str:

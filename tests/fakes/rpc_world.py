@@ -45,6 +45,7 @@ from gateway.translate.edxml.translator import EdxmlTranslator
 from gateway.xmlsafe import Limits
 from tests.fakes.admission import Disk, make_admission
 from tests.fakes.clock import SettableClock
+from tests.fakes.migrated import new_store
 from tests.fakes.signatures import FakeSignatures
 from tests.make import (
     NOW,
@@ -174,9 +175,8 @@ async def running(
     blobs, signatures = LocalBlobs(folder / "blobs", clock=clock), FakeSignatures()
     settings: dict[str, Any] = {"listen": "127.0.0.1:0", "tls": write_tls(folder)}
     async with AsyncExitStack() as cleanup:
-        store = await open_store(folder / "gateway.db")
+        store = await open_store(new_store(folder / "gateway.db", filled=fill_directory))
         cleanup.push_async_callback(store.close)
-        await fill_directory(store)
         disk = Disk()
         admission = make_admission(disk, blob_index=store.blobs, metrics=metrics, quota=quota)
         wiring: dict[str, Any] = {

@@ -3,6 +3,8 @@
 import os
 import shutil
 import subprocess
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,12 @@ def template(*arguments: str, values: Path = MINIMAL) -> subprocess.CompletedPro
 
 
 def rendered(*arguments: str, values: Path = MINIMAL) -> list[dict[str, Any]]:
-    """The manifests of a release named `lgsp`."""
+    """The manifests of a release named `lgsp`, the caller's to change."""
+    return deepcopy(_rendered(arguments, values))
+
+
+@cache
+def _rendered(arguments: tuple[str, ...], values: Path) -> list[dict[str, Any]]:
     run = template(*arguments, values=values)
     assert run.returncode == 0, run.stderr
     return [manifest for manifest in yaml.safe_load_all(run.stdout) if manifest]

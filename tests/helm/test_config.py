@@ -1,11 +1,10 @@
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from gateway.sandbox.pki import make_pki, write_pki
+from tests.fakes.terminal import Ended, run
 from tests.helm.chart import FULL, MINIMAL, ROOT, SHARED, config_of, rendered
 
 pytestmark = pytest.mark.helm
@@ -54,34 +53,26 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return mounted
 
 
-def check(volumes: Path, folder: Path, config: str) -> subprocess.CompletedProcess[str]:
+def check(volumes: Path, folder: Path, config: str) -> Ended:
     file = folder / "gateway.toml"
     data = config.replace(MOUNTED, str(volumes)).replace("/var/lib/lgsp-gateway", str(folder / "data"))
     file.write_text(data, encoding="utf-8")
-    return subprocess.run(
-        [sys.executable, "-m", "gateway", "check-config", str(file)],
-        cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return run("check-config", file, environment={"PATH": "/usr/bin:/bin"})
 
 
 @pytest.mark.parametrize("values", [MINIMAL, FULL, SHARED], ids=["minimal", "full", "shared"])
 def test_rendered_configuration_is_accepted(volumes: Path, tmp_path: Path, values: Path) -> None:
     """`check-config` accepts what the chart renders, every value of it."""
-    run = check(volumes, tmp_path, config_of(rendered(values=values)))
-    assert run.returncode == 0, run.stdout + run.stderr
+    done = check(volumes, tmp_path, config_of(rendered(values=values)))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_missing_file_is_noticed(volumes: Path, tmp_path: Path) -> None:
     """The check above would fail if the chart named a file that is not mounted."""
     config = config_of(rendered()).replace("tls/tls.key", "tls/other.key")
-    run = check(volumes, tmp_path, config)
-    assert run.returncode == 2
-    assert "server.tls_key" in run.stdout + run.stderr
+    done = check(volumes, tmp_path, config)
+    assert done.returncode == 2
+    assert "server.tls_key" in done.stdout + done.stderr
 
 
 def test_a_null_is_a_key_left_out(volumes: Path, tmp_path: Path) -> None:
@@ -91,5 +82,5 @@ def test_a_null_is_a_key_left_out(volumes: Path, tmp_path: Path) -> None:
     config = config_of(rendered("-f", str(nulls)))
     assert "additions = false" in config
     assert "null" not in config
-    run = check(volumes, tmp_path, config)
-    assert run.returncode == 0, run.stdout + run.stderr
+    done = check(volumes, tmp_path, config)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -3,8 +3,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -67,6 +70,7 @@ def test_build_stage_runs(tmp_path: Path) -> None:
     """The RUN lines, run in order on nothing but the copied files, give a working command without any build tool."""
     context, image = tmp_path / "src", tmp_path / "image"
     context.mkdir()
+    pages = locked_pages(tmp_path / "simple")
     for instruction, *words in filter(None, BUILD):
         if instruction == "COPY":
             for name in words[:-1]:
@@ -74,7 +78,7 @@ def test_build_stage_runs(tmp_path: Path) -> None:
                 place(ROOT / name, context / name)
         elif instruction == "RUN":
             words[2] = words[2].replace("TARGET=", f"TARGET={image}")
-            run([*words, f"PYTHON={sys.executable}"], context)
+            run([*words, f"PYTHON={sys.executable}"], context, pages)
     installed = image / "opt/lgsp-gateway"
     for command in ("verify", "serve", "check-config"):
         run([str(installed / "bin/lgsp-gateway"), command, "--help"], tmp_path)
@@ -91,8 +95,29 @@ def place(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
-def run(command: list[str], folder: Path) -> None:
+def locked_pages(folder: Path) -> dict[str, str]:
+    """Variables that show pip an index of the locked files alone, at the addresses where its own index has them.
+
+    Reading all that the index says of every version there ever was takes pip longer than everything else here. Where
+    uv has no access to an index (it does not know pip's configuration), pip is left to its own.
+    """
+    for lock in ("requirements.lock", "requirements-build.lock"):
+        out = folder.with_name("pylock.toml")
+        command = [Path(sys.executable).with_name("uv"), "pip", "compile", "--no-deps", "--universal"]
+        command += ["--python-version", "3.11", "--format", "pylock.toml", "--output-file", out, ROOT / lock]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            return {}
+        for package in tomllib.loads(out.read_text(encoding="utf-8"))["packages"]:
+            page = folder / package["name"] / "index.html"
+            page.parent.mkdir(parents=True, exist_ok=True)
+            links = [f'<a href="{file["url"]}">{file["url"].rpartition("/")[2]}</a>' for file in package["wheels"]]
+            page.write_text("<!DOCTYPE html>\n" + "\n".join(links), encoding="utf-8")
+    return {"PIP_INDEX_URL": folder.as_uri()}
+
+
+def run(command: list[str], folder: Path, variables: Mapping[str, str] = MappingProxyType({})) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL"}}
+    environment |= variables
     environment.pop("PYTHONPATH", None)
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -125,8 +125,8 @@ class Result:
         return [claim for claim, holds in claims.items() if not holds]
 
 
-async def run(folder: Path, *, documents: int, database: str = "", seed: int = 1) -> Result:
-    """Fill the queue while the axis is down, let half an hour pass, bring the axis back, wait for the end."""
+async def run(folder: Path, *, documents: int, outage: timedelta = OUTAGE, database: str = "", seed: int = 1) -> Result:
+    """Fill the queue while the axis is down, let time pass, bring the axis back, wait for the end."""
     clock = SkippingClock()
     axis = FailingAxis(clock)
     world = World(folder)
@@ -136,7 +136,7 @@ async def run(folder: Path, *, documents: int, database: str = "", seed: int = 1
         axis.down = True
         urgent = await _fill(gateway, documents, random.Random(seed))
         working = asyncio.create_task(gateway.worker.run())
-        await _sit_out(gateway, clock, axis)
+        await _sit_out(gateway, clock, axis, outage)
         probes = axis.attempts
         most_attempts = await _most_attempts(gateway)
         back, axis.down = time.monotonic(), False
@@ -183,9 +183,9 @@ async def _fill(gateway: Gateway, documents: int, draw: random.Random) -> int:
     return sum(urgent)
 
 
-async def _sit_out(gateway: Gateway, clock: SkippingClock, axis: FailingAxis) -> None:
-    """Skip half an hour, from probe to probe: something is always due."""
-    for _ in range(OUTAGE // STEP):
+async def _sit_out(gateway: Gateway, clock: SkippingClock, axis: FailingAxis, outage: timedelta) -> None:
+    """Skip the outage, from probe to probe: something is always due."""
+    for _ in range(outage // STEP):
         tried = axis.attempts
         clock.skip(STEP)
         gateway.outbound._wakeups.notify("outbox")

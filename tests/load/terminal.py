@@ -194,19 +194,19 @@ async def _pull(filled: Filled, at: datetime) -> float:
 
 
 async def compare(
-    few: Filled, many: Filled, *, calls: Iterable[str], repetitions: int
+    few: Filled, many: Filled, *, calls: Iterable[str], repetitions: int, first: int = 5
 ) -> dict[str, tuple[float, float]]:
-    """Median processor seconds of each call, few and many; the two stores in turns."""
+    """Median processor seconds of each call, few and many; the two stores in turns. The `first` do not count."""
     found = {}
     at = NOW
     for name in calls:
         call = CALLS[name]
         times: tuple[list[float], list[float]] = ([], [])
-        for turn in range(repetitions + 5):
+        for turn in range(first + repetitions):
             at += timedelta(milliseconds=1)
             for which in (0, 1) if turn % 2 else (1, 0):
                 took = await call((few, many)[which], at)
-                if turn >= 5:  # the first warm connections and caches
+                if turn >= first:  # they warm connections and caches
                     times[which].append(took)
         found[name] = (median(times[0]), median(times[1]))
     return found
@@ -214,7 +214,12 @@ async def compare(
 
 def too_dear(found: dict[str, tuple[float, float]], limit: float) -> list[str]:
     """Calls that grow more than they may."""
-    return [name for name, (few, many) in found.items() if name.split()[0] in HELD and many > limit * few]
+    return [name for name, (few, many) in found.items() if is_held(name) and many > limit * few]
+
+
+def is_held(call: str) -> bool:
+    """Whether what this call costs must not grow."""
+    return call.split(maxsplit=1)[0] in HELD
 
 
 @asynccontextmanager
@@ -234,7 +239,8 @@ async def filled_sqlite(folder: Path, documents: int) -> AsyncIterator[Filled]:
 @asynccontextmanager
 async def filled_postgres(server: PostgresServer, documents: int) -> AsyncIterator[Filled]:
     """A database with so many finished documents."""
-    url = server.url(server.create())
+    name = server.create()
+    url = server.url(name)
     await asyncio.to_thread(upgrade, url)
     agencies = await _peopled(url)
     await fill_postgres(url, {code: each.id for code, each in agencies.items()}, documents)
@@ -243,6 +249,7 @@ async def filled_postgres(server: PostgresServer, documents: int) -> AsyncIterat
         yield Filled(store=store, agencies=agencies, clock=partial(_with_servers, await _backends(url, store)))
     finally:
         await store.close()
+        await asyncio.to_thread(server.drop, name)
 
 
 async def _backends(url: str, store: Store) -> list[Path]:

@@ -17,7 +17,7 @@ from gateway.domain.verdict import Verdict
 from gateway.flows.config import ReceiptAt
 from gateway.flows.receipts import report_on
 from gateway.ports import Waiting
-from tests.fakes.fuse import Crash, Fuse
+from tests.fakes.fuse import Crash
 from tests.make import (
     NOW,
     ROUTE,
@@ -39,12 +39,11 @@ from tests.scenarios.world import (
     World,
     make_letter,
     run_until_idle,
+    send_all,
     stored_keys,
     submit,
 )
-
-STRIDE = 4
-"""The crash tests are split: each crashes at every fourth step, all together at every one."""
+from tests.scenarios.wrecks import wrecks
 
 
 @pytest.fixture
@@ -546,8 +545,8 @@ async def test_a_status_about_nothing_of_ours_is_quarantined(world):
         assert gateway.count("packets_quarantined", account=ROUTE, code="STATUS_UNPLACED") == 2
 
 
-@pytest.mark.parametrize("first", range(1, STRIDE + 1))
-async def test_a_crash_between_any_two_steps_of_receiving(tmp_path, first):
+@pytest.mark.parametrize("lanes", ["side by side", "documents first", "statuses first"])
+async def test_a_crash_between_any_two_steps_of_receiving(tmp_path, lanes):
     """Wherever the process dies: one reception per recipient, each status once, in order, the axis told, no litter."""
     base = World(tmp_path / "base")
     base.folder.mkdir()
@@ -557,29 +556,21 @@ async def test_a_crash_between_any_two_steps_of_receiving(tmp_path, first):
     await put_document(base, make_incoming())
     for code in (ACCEPTED, FINISHED):
         await put_status(base, sent, code)
-    steps, crashed = first, True
-    while crashed:
-        world, fuse = base.copy_to(tmp_path / str(steps)), Fuse(steps)
-        async with world.gateway(fuse) as gateway:
-            await gateway.poller.poll()
-        crashed = fuse.burnt
+    for world in await wrecks(base, lambda gateway: poll(gateway.poller, lanes), least=20):
         world.clock.advance(LEASE + MINUTE)
         async with world.gateway() as gateway:
             await gateway.poller.poll()
-            assert sorted(e.recipient.code for e in await waiting(gateway)) == [OURS, OURS_TOO], steps
-            assert await statuses(gateway) == [(THEIRS, "03"), (THEIRS, "06")], steps
-            assert await gateway.store.items.unfinished(ROUTE, limit=10) == (), steps
+            assert sorted(e.recipient.code for e in await waiting(gateway)) == [OURS, OURS_TOO]
+            assert await statuses(gateway) == [(THEIRS, "03"), (THEIRS, "06")]
+            assert await gateway.store.items.unfinished(ROUTE, limit=10) == ()
             assert (await gateway.store.outbox.depth(at=NOW, near=timedelta(hours=1))).quarantined == 0
             world.clock.advance(timedelta(days=3650))
             await gateway.upkeep.collect_orphans()
-            assert len(await stored_keys(gateway)) == 4, steps
+            assert len(await stored_keys(gateway)) == 4
         assert {done for _, done in world.axis.told} == {True}
-        steps += STRIDE
-    assert steps > 20
 
 
-@pytest.mark.parametrize("first", range(1, STRIDE + 1))
-async def test_reports_leave_in_order_and_survive_any_crash(tmp_path, first):
+async def test_reports_leave_in_order_and_survive_any_crash(tmp_path):
     """03 and 06 of one document: 06 never leaves before 03, whatever fails; a crash may repeat one, never lose one."""
     base = World(tmp_path / "base")
     base.folder.mkdir()
@@ -587,23 +578,24 @@ async def test_reports_leave_in_order_and_survive_any_crash(tmp_path, first):
     async with base.gateway() as gateway:
         await gateway.poller.poll()
         await acknowledge_and_report(gateway, ACCEPTED, FINISHED)
-    steps, crashed = first, True
-    while crashed:
-        world, fuse = base.copy_to(tmp_path / str(steps)), Fuse(steps)
-        async with world.gateway(fuse) as gateway:
-            while await gateway.send_due():
-                pass
-        crashed = fuse.burnt
+    for world in await wrecks(base, send_all, least=20):
         world.clock.advance(LEASE + MINUTE)
         async with world.gateway() as gateway:
             await run_until_idle(gateway)
         packets = [packet.data for packet in world.axis.taken]
         codes = [code for data in packets for code in ("01", "03", "06") if f">{code}<".encode() in data]
-        assert list(dict.fromkeys(codes)) == ["01", "03", "06"], steps
-        assert codes == sorted(codes), steps
-        assert len(codes) <= 4, steps
-        steps += STRIDE
-    assert steps > 20
+        assert list(dict.fromkeys(codes)) == ["01", "03", "06"]
+        assert codes == sorted(codes)
+        assert len(codes) <= 4
+
+
+async def poll(poller, lanes):
+    """Poll as ever, or one kind after the other."""
+    if lanes == "side by side":
+        await poller.poll()
+        return
+    for lane in poller._lanes[:: 1 if lanes == "documents first" else -1]:
+        await poller._poll(lane)
 
 
 async def acknowledge_and_report(gateway, *codes):

@@ -4,8 +4,6 @@
 """
 
 import asyncio
-import copy
-import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -62,6 +60,7 @@ from tests.fakes.admission import Disk, make_admission
 from tests.fakes.axis import FakeAxis
 from tests.fakes.clock import SettableClock
 from tests.fakes.fuse import Crash, Fuse, Fused
+from tests.fakes.migrated import new_store
 from tests.fakes.signatures import FakeSignatures
 from tests.make import ROUTE, make_attachment, make_digest, make_directory_row, make_document, make_organization
 
@@ -176,18 +175,10 @@ class World:
         self.local_roots = frozenset({OrganId("H98")})
         self.serves: tuple[OrganId, ...] = (OrganId("H98"),)
 
-    def copy_to(self, folder: Path) -> "World":
-        """A world of its own in the same state, so that one preparation serves many crashes."""
-        shutil.copytree(self.folder, folder)
-        other = copy.copy(self)
-        other.folder = folder
-        other.axis, other.more, other.clock = copy.deepcopy((self.axis, self.more, self.clock))
-        return other
-
     @asynccontextmanager
     async def gateway(self, fuse: Fuse | None = None, *, ready: bool = True) -> AsyncIterator[Gateway]:
         """A gateway process. A Crash leaves it silently, as a kill does; the next one finds what was durable."""
-        store = await open_store(self.database or self.folder / "gateway.db")
+        store = await open_store(self.database or new_store(self.folder / "gateway.db"))
         try:
             gateway = self._build(store, fuse or Fuse(), ready=ready)
             if ready:
@@ -387,7 +378,12 @@ class World:
             ),
             directory=sync,
             upkeep=Upkeep(
-                outbox=outbox, blob_index=index, blobs=wired, policy=UPKEEP, clock=self.clock, metrics=metrics
+                outbox=outbox,
+                blob_index=index,
+                blobs=wired,
+                policy=UPKEEP,
+                clock=self.clock,
+                metrics=metrics,
             ),
             metrics=metrics,
             clock=self.clock,
@@ -444,6 +440,12 @@ async def stored_keys(gateway: Gateway) -> set[str]:
     async for keys in gateway.blobs.keys(older_than=gateway.clock.now() + timedelta(days=36500)):
         found.update(keys)
     return found
+
+
+async def send_all(gateway: Gateway) -> None:
+    """Deliver until nothing is due."""
+    while await gateway.send_due():
+        pass
 
 
 async def run_until_idle(gateway: Gateway, *, turns: int = 20) -> None:

@@ -2,22 +2,14 @@ import json
 import os
 import re
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from gateway.sandbox.pdf import make_pdf
+from tests.fakes.terminal import run, run_anew
 
 CASES = Path(__file__).parents[1] / "cases" / "edxml"
-
-
-def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own."""
-    command = [sys.executable, "-m", "gateway", *map(str, arguments)]
-    variables = os.environ | environment
-    return subprocess.run(command, capture_output=True, encoding="utf-8", env=variables, timeout=60, check=False)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +50,8 @@ def test_json_is_utf_8_under_any_locale(tmp_path: Path) -> None:
     packet = tmp_path / "a.edxml"
     plain = (CASES / "document-plain" / "packet.edxml").read_text(encoding="utf-8")
     packet.write_text(re.sub("<edXML:Subject>[^<]*", "<edXML:Subject>Về việc", plain), encoding="utf-8")
-    done = run("packet", "inspect", packet, "--json", PYTHONIOENCODING="ascii")
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = run_anew("packet", "inspect", packet, "--json", environment=ascii_only)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["subject"] == "Về việc"
     assert "Về việc" in done.stdout

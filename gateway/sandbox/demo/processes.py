@@ -10,17 +10,54 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import IO, Protocol, Self
 
 
 class ChildFailedError(Exception):
     """A child process ended, or did not get ready in time; the message names its log."""
 
 
+class Process(Protocol):
+    """What a child needs of its process; `asyncio.subprocess.Process` has it."""
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit code; None while it runs."""
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None:
+        """Standard output."""
+
+    def terminate(self) -> None:
+        """Send SIGTERM; ProcessLookupError if it has ended."""
+
+    async def wait(self) -> int:
+        """The exit code, once it has ended."""
+
+
+async def spawn(arguments: Sequence[str], errors: IO[bytes], environment: Mapping[str, str]) -> Process:
+    """Start `python -m gateway` with these arguments in a session of its own; standard error goes to `errors`."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway",
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=errors,
+        start_new_session=True,
+        env=environment,
+    )
+
+
 class Child:
     """One running `python -m gateway ...`; its log is a file, its standard output stays readable."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, name: str, process: Process, log: Path) -> None:
         """Take over a started process."""
         self.name = name
         self.log = log
@@ -35,17 +72,7 @@ class Child:
         `environment` is added to this process's own.
         """
         with log.open("ab") as sink:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "gateway",
-                *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=sink,
-                start_new_session=True,
-                env={**os.environ, **(environment or {})},
-            )
+            process = await spawn(arguments, sink, {**os.environ, **(environment or {})})
         return cls(name, process, log)
 
     @property
@@ -102,13 +129,16 @@ async def until(
 
 
 def free_port() -> int:
-    """A loopback port that nothing uses at the moment.
+    """A loopback port that nothing uses, and that this function gives nobody else while this process lives.
 
     It lies below the range from which systems take the ports of outgoing connections (RFC 6056: 49152 and above, Linux:
-    32768 and above), so that it is still free when a gateway is started again.
+    32768 and above), so that it is still free when a gateway is started again. The UDP port of the same number is kept
+    bound as the sign that it is taken.
     """
     while True:
         port = 20_000 + secrets.randbelow(12_000)
-        with socket.socket() as probe, suppress(OSError):
+        with socket.socket() as probe, socket.socket(type=socket.SOCK_DGRAM) as sign, suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            sign.bind(("127.0.0.1", port))
+            sign.detach()  # open until the process ends
             return port

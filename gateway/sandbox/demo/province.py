@@ -1,13 +1,17 @@
 """One province of the demo: its gateway's configuration, process and addresses."""
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2
 
 from gateway.sandbox.demo.processes import Child, free_port, until
+
+_AT_ONCE = (("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 50))
 
 _CONFIG = """\
 [server]
@@ -134,6 +138,11 @@ class Province:
         assert self._child is not None, "not started"
         return self._child
 
+    @property
+    def running(self) -> bool:
+        """Whether its process was started and has not ended."""
+        return self._child is not None and self._child.running
+
     async def start(self, *, within: float = 60) -> None:
         """Start the gateway and wait until its health service says SERVING."""
         self._child = await Child.start(
@@ -142,26 +151,31 @@ class Province:
             log=self.home / "gateway.log",
             environment=self.spec.environment,
         )
-        await until(self._is_ready, within=within, what=f"{self.spec.gateway} ready", child=self._child)
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{self.health_port}", options=_AT_ONCE) as channel:
+            await until(
+                partial(self._is_ready, channel), within=within, what=f"{self.spec.gateway} ready", child=self._child
+            )
 
     async def stop(self) -> None:
         """Stop the gateway gracefully, if it runs."""
-        if self._child is not None and self._child.running:
-            await self._child.stop()
+        if self.running:
+            await self.child.stop()
 
     async def kill(self) -> None:
         """SIGKILL the gateway and its workers."""
         await self.child.kill()
 
-    async def _is_ready(self) -> bool:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{self.health_port}") as channel:
-            check = channel.unary_unary(
-                "/grpc.health.v1.Health/Check",
-                request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
-                response_deserializer=health_pb2.HealthCheckResponse.FromString,
-            )
-            try:
-                answer = await check(health_pb2.HealthCheckRequest(), timeout=2)
-            except grpc.aio.AioRpcError:
+    async def _is_ready(self, channel: grpc.aio.Channel) -> bool:
+        with socket.socket() as probe:  # costs next to nothing, and nobody listens for most of a start
+            if probe.connect_ex(("127.0.0.1", self.health_port)):
                 return False
-            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+        check = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+        try:
+            answer = await check(health_pb2.HealthCheckRequest(), timeout=2)
+        except grpc.aio.AioRpcError:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
