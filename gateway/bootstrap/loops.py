@@ -229,6 +229,7 @@ def upkeep(settings: Settings, parts: Parts) -> Upkeep:
     """Keeps house."""
     return Upkeep(
         outbox=parts.store.outbox,
+        routes={*parts.accounts, LOCAL},
         blob_index=parts.store.blobs,
         blobs=parts.blobs,
         policy=configs.upkeep_policy(settings),

@@ -19,7 +19,7 @@ class MessageState(StrEnum):
     UNCERTAIN = "uncertain"
     """Sent, answer lost: the axis is asked before anything is resent."""
     HELD = "held"
-    """Unknown and cannot be asked: an operator decides."""
+    """Unknown and cannot be asked: a report of its recipient's proves that it arrived, else an operator decides."""
     SENT = "sent"
     """The axis took it."""
     FAILED = "failed"
@@ -142,3 +142,14 @@ DELIVERY_OF: Mapping[MessageState, DeliveryState] = MappingProxyType(
     },
 )
 """What vendors are shown once an attempt ended in a message state."""
+
+
+def is_outweighed(before: MessageState, after: MessageState) -> bool:
+    """Whether a report of its recipient's says more of a packet than the end of this attempt or question does.
+
+    It does where something may have left and the end says that nobody knows, or that it is tried or asked again; and
+    where a question (UNCERTAIN) ends in giving up. An attempt fails by the axis's own refusal.
+    """
+    if before is MessageState.QUEUED:
+        return False
+    return after in UNSETTLED or (before is MessageState.UNCERTAIN and after is MessageState.FAILED)

@@ -16,7 +16,7 @@ class OnUnknown(StrEnum):
     """What to do with a document packet whose fate cannot be asked."""
 
     HOLD = "hold"
-    """An operator decides; nothing can be doubled."""
+    """The recipient's report settles it, or an operator does; nothing can be doubled."""
     RESEND_NEW = "resend_new"
     """A new document is sent again, since the peer refuses one it has; what follows another is held."""
     RESEND = "resend"

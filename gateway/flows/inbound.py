@@ -17,6 +17,7 @@ from gateway.domain.packet import (
     ContentSpan,
     Misfit,
     PacketDefect,
+    PacketKind,
     Received,
     UnpackedDocument,
     UnpackedStatus,
@@ -34,6 +35,7 @@ from gateway.ports import (
     ContentConflict,
     Directory,
     InboundItems,
+    ReportedOn,
     SignatureCheck,
     StatusPlaced,
     StatusUnplaced,
@@ -255,6 +257,8 @@ class Intake:
         else:
             self._metrics.statuses.labels("in", _known_code(report.status_code)).inc()
             self._wakeups.notify("events")
+        if placed.sent is not None:
+            self._note_sent(placed.sent, report)
         _log.info(
             "status.placed",
             axis_doc_id=received.item.axis_doc_id,
@@ -262,6 +266,20 @@ class Intake:
             status=report.status_code,
         )
         return ItemState.STORED
+
+    def _note_sent(self, sent: ReportedOn, report: StatusReport) -> None:
+        """A message whose answer was lost turned out to have arrived; what waits behind it may go."""
+        self._metrics.delivered.labels(sent.route, PacketKind.DOCUMENT).inc()
+        _log.info(
+            "message.reported_on",
+            message_id=sent.message,
+            document_id=report.response_for.document_id,
+            route=sent.route,
+            was=sent.was,
+            status=report.status_code,
+        )
+        self._wakeups.notify("events")
+        self._wakeups.notify("outbox")
 
     async def _quarantine(self, received: Received, defect: PacketDefect) -> ItemState:
         await self._items.quarantine(received, defect)

@@ -21,13 +21,12 @@ from gateway.domain.outcome import (
     Finding,
     Outcome,
     Rejected,
-    SentQuery,
     Unavailable,
     Uncertain,
 )
 from gateway.domain.packet import Draft, PacketDefect, PacketKind, Sealed
-from gateway.domain.sentlist import CLOCK_SKEW
 from gateway.domain.vntime import edxml_timestamp
+from gateway.flows.asking import ask
 from gateway.flows.breaker import Breaker
 from gateway.flows.config import AccountPolicy, OnUnknown, OutboundPolicy
 from gateway.flows.outages import is_outage
@@ -227,22 +226,11 @@ class Outbound:
     ) -> Finding:
         if account is None:
             return CannotTell(reason=f"no axis account named {message.route} is configured")
-        assert message.document is not None
-        since = message.first_submitted_at or message.created_at
-        # A recall may look just like its document, sent the moment before: that one's id must be known, clocks apart.
-        known = await self._outbox.known_axis_ids(message.route, since=since - 2 * CLOCK_SKEW)
-        query = SentQuery(
-            sender_code=message.document.sender.organ_id,
-            recipient_codes=tuple(organization.organ_id for organization in message.recipients),
-            notation=message.document.code,
-            title=message.document.subject,
-            submitted_after=since,
-            known_elsewhere=known,
-            listed_since=message.settle_after,
-        )
         try:
-            finding = await account.axis.find(query)
-        except Exception:
+            finding = await ask(message, account.axis, self._outbox)
+        except Exception as error:
+            if is_outage(error):
+                raise
             log.exception("question.broke")
             return CannotTell(reason="unexpected error in the gateway while asking; see its log")
         account.breaker.heard(sign_of(finding))
@@ -272,12 +260,12 @@ class Outbound:
     async def _apply(
         self,
         message: LeasedMessage,
-        settlement: Settlement,
+        wanted: Settlement,
         log: structlog.stdlib.BoundLogger,
         write_for: timedelta = _WRITE_FOR,
     ) -> None:
-        held = await self._write(lambda: self._outbox.settle(message, settlement, at=self._clock.now()), write_for)
-        if not held:
+        settlement = await self._write(lambda: self._outbox.settle(message, wanted, at=self._clock.now()), write_for)
+        if settlement is None:
             log.warning("lease.lost")
             return
         given_up = settlement.state in (MessageState.FAILED, MessageState.HELD)
@@ -293,7 +281,7 @@ class Outbound:
         self._wakeups.notify("events")
         self._wakeups.notify("outbox")
 
-    async def _write(self, write: Callable[[], Awaitable[bool]], write_for: timedelta = _WRITE_FOR) -> bool:
+    async def _write(self, write: Callable[[], Awaitable[_T]], write_for: timedelta = _WRITE_FOR) -> _T:
         """Write even when cancelled meanwhile, or when the store fails for no longer than `write_for`.
 
         What is known must not be forgotten: the message would have to be asked about, or held. A stop ends it after the

@@ -203,7 +203,7 @@ class Reconciler:
         unproven = await self._records.unproven(account, since=since, limit=_UNPROVEN)
         earliest = min((each.query.submitted_after for each in unproven), default=at)
         known = await self._outbox.known_axis_ids(account, since=earliest - 2 * CLOCK_SKEW)
-        for each in unproven:
+        for each in sorted(unproven, key=lambda it: (it.state is MessageState.FAILED, it.query.submitted_after)):
             finding = listed.find(replace(each.query, known_elsewhere=known | found))
             if not isinstance(finding, Found):
                 continue

@@ -1,10 +1,12 @@
 """Small periodic jobs: gauges, and the removal of stored bytes that nothing refers to."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import structlog
 
+from gateway.domain.ids import AccountName
 from gateway.domain.lifecycle import MessageState
 from gateway.flows.config import UpkeepPolicy
 from gateway.flows.periodic import Periodic
@@ -23,13 +25,16 @@ class Upkeep:
         self,
         *,
         outbox: OutboxQueue,
+        routes: Collection[AccountName],
         blob_index: BlobIndex,
         blobs: Blobs,
         policy: UpkeepPolicy,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
+        """`routes` are those that messages leave by."""
         self._outbox = outbox
+        self._routes = routes
         self._blob_index = blob_index
         self._blobs = blobs
         self._policy = policy
@@ -54,6 +59,15 @@ class Upkeep:
         """Set the gauges of outbox and inbox."""
         now = self._clock.now()
         show(await self._outbox.depth(at=now, near=self._policy.deadline_near), self._metrics, now=now)
+
+    async def count_stranded(self) -> int:
+        """Messages whose account is no longer in the settings: nobody sends them, nobody gives them up; how many."""
+        stranded = {route: n for route, n in (await self._outbox.unsettled()).items() if route not in self._routes}
+        for route, count in stranded.items():
+            _log.warning("outbox.account_missing", account=route, messages=count)
+        total = sum(stranded.values())
+        self._metrics.stranded.set(total)
+        return total
 
     async def sweep(self) -> int:
         """Remove objects whose last reference ended a while ago, rows first; how many."""
@@ -85,6 +99,7 @@ class Upkeep:
         return self._policy.measure_interval
 
     async def _clean_turn(self) -> timedelta:
+        await self.count_stranded()
         await self.sweep()
         return self._policy.clean_interval
 

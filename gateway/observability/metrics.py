@@ -95,6 +95,11 @@ class Metrics:
             "How long the longest overdue message has been due; 0 when none is",
             registry=registry,
         )
+        self.stranded = Gauge(
+            "lgsp_outbox_stranded",
+            "Unsettled messages for accounts that are not in the settings, counted every 10 minutes",
+            registry=registry,
+        )
         self.deadline_near = Gauge(
             "lgsp_deadline_near",
             "Document messages not sent whose legal deadline is near (delivery.deadline_warning_hours)",

@@ -8,8 +8,18 @@ from typing import Protocol
 
 from gateway.domain.agency import Agency
 from gateway.domain.document import Document, ResponseFor
-from gateway.domain.ids import AccountName, AgencyId, AxisDocId, Digest, ObjectKey, OrganId, ReceptionId, VendorId
-from gateway.domain.lifecycle import ItemState, ReceptionState
+from gateway.domain.ids import (
+    AccountName,
+    AgencyId,
+    AxisDocId,
+    Digest,
+    MessageId,
+    ObjectKey,
+    OrganId,
+    ReceptionId,
+    VendorId,
+)
+from gateway.domain.lifecycle import ItemState, MessageState, ReceptionState
 from gateway.domain.packet import (
     AxisItem,
     PacketDefect,
@@ -105,10 +115,21 @@ class ContentConflict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedOn:
+    """A message whose answer was lost, and which is SENT now, because its recipient has reported on it."""
+
+    message: MessageId
+    route: AccountName
+    was: MessageState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusPlaced:
     """The status is in the log, or was before (`repeated`)."""
 
     repeated: bool
+    sent: ReportedOn | None = None
+    """What it proved to have arrived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +218,11 @@ class InboundItems(Protocol):
     async def place_status(
         self, received: Received, report: StatusReport, *, at: datetime
     ) -> StatusPlaced | StatusUnplaced:
-        """Match the document, update the delivery, append the event, mark the item: one transaction."""
+        """Match the document, update the delivery, append the event, mark the item: one transaction.
+
+        A report of a recipient's proves that the axis took the packet it is about (domain/proof.py). Where that was not
+        known, the message is SENT now; while somebody has it leased, once that attempt ends, see OutboxQueue.settle.
+        """
 
     @abstractmethod
     async def take_statuses(self, batch: Sequence[tuple[Received, StatusReport]], *, at: datetime) -> StatusesTaken:

@@ -335,7 +335,10 @@ class OutboxQueue(Protocol):
 
     @abstractmethod
     async def is_anothers(self, message: LeasedMessage, axis_doc_id: AxisDocId) -> bool:
-        """Whether another message of the same route was sent under this id."""
+        """Whether another message of the same route was sent under this id, or may have been.
+
+        May have been: one that a list cannot tell from this one was SENT on its recipient's report, its id unknown.
+        """
 
     @abstractmethod
     async def abandon(self, owner: str, *, at: datetime) -> int:
@@ -343,15 +346,20 @@ class OutboxQueue(Protocol):
 
     @abstractmethod
     async def begin_submit(self, message: LeasedMessage, *, at: datetime) -> bool:
-        """Write SUBMITTING before the first byte leaves; False if the lease is lost."""
+        """Write SUBMITTING before the first byte leaves; False if the lease is lost.
+
+        Also False if nothing is to leave: its recipient has reported on what left before, and it is SENT now.
+        """
 
     @abstractmethod
     async def renew(self, message: LeasedMessage, *, lease_for: timedelta, at: datetime) -> bool:
         """Keep the lease; False if it is lost."""
 
     @abstractmethod
-    async def settle(self, message: LeasedMessage, settlement: Settlement, *, at: datetime) -> bool:
-        """Apply an attempt's end to message, deliveries, attempts and events, if the lease still holds.
+    async def settle(self, message: LeasedMessage, settlement: Settlement, *, at: datetime) -> Settlement | None:
+        """Apply an attempt's end to message, deliveries, attempts and events, if the lease still holds; else None.
+
+        What was written: SENT instead of an end that says less than a report of its recipient's that came meanwhile.
 
         SENT with an axis id is a proof: it also holds without the lease while the message is SUBMITTING, UNCERTAIN or
         HELD, by the same route. Whoever has leased it since has lost it then.
@@ -364,3 +372,7 @@ class OutboxQueue(Protocol):
     @abstractmethod
     async def depth(self, *, at: datetime, near: timedelta) -> QueueDepth:
         """How much is waiting, for metrics; a deadline is near within `near`."""
+
+    @abstractmethod
+    async def unsettled(self) -> Mapping[AccountName, int]:
+        """How many messages are not settled, by route."""

@@ -80,7 +80,10 @@ class SentHere:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unproven:
-    """A document packet that left or may have left, and is not known to have been taken: HELD, UNCERTAIN or FAILED."""
+    """A document packet that left or may have left, and is not known to have been taken: HELD, UNCERTAIN or FAILED.
+
+    Or SENT on its recipient's report: under which id the axis has it is not known.
+    """
 
     message: MessageId
     state: MessageState
@@ -94,7 +97,7 @@ class Reconciliation(Protocol):
 
     @abstractmethod
     async def sent(self, account: AccountName, *, after: SentMark, until: datetime, limit: int) -> tuple[SentHere, ...]:
-        """Document packets SENT after the mark and no later than `until`, oldest first."""
+        """Document packets SENT under a known id after the mark and no later than `until`, oldest first."""
 
     @abstractmethod
     async def still_sent(self, messages: Collection[MessageId]) -> Sequence[SentHere]:
@@ -102,13 +105,16 @@ class Reconciliation(Protocol):
 
     @abstractmethod
     async def unproven(self, account: AccountName, *, since: datetime, limit: int) -> tuple[Unproven, ...]:
-        """Document packets that may have left since an instant and are HELD, UNCERTAIN or FAILED, and not leased."""
+        """Document packets that may have left since an instant and are HELD, UNCERTAIN or FAILED, and not leased.
+
+        Also those SENT since under an id that is not known.
+        """
 
     @abstractmethod
     async def repair(self, message: MessageId, axis_doc_id: AxisDocId, *, at: datetime) -> bool:
-        """Mark a message SENT that the axis lists, with deliveries and events.
+        """Mark a message SENT that the axis lists, with deliveries and events; of one that is, note the id.
 
-        False if it is no longer HELD or UNCERTAIN, or is leased.
+        False if it is no longer HELD or UNCERTAIN, or is leased, or may be another that is SENT under an unknown id.
         """
 
     @abstractmethod

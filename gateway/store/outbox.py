@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.ids import AccountName, AxisDocId
-from gateway.domain.lifecycle import DELIVERY_OF, MESSAGE_MOVES, DeliveryState, MessageState
+from gateway.domain.lifecycle import DELIVERY_OF, MESSAGE_MOVES, UNSETTLED, DeliveryState, MessageState
 from gateway.ports.outbound import LeasedMessage, OutboxQueue, QueueDepth, Settlement
-from gateway.store import leases, rows
+from gateway.store import leases, reported, rows
 from gateway.store.depth import measure
 from gateway.store.endings import LEASABLE, carry_over, end, locked
 from gateway.store.engine import Database
@@ -109,7 +109,8 @@ class SqlOutboxQueue(OutboxQueue):
         other = sa.exists().where(same, messages.c.sent_at.is_not(None), messages.c.id != message.id)
 
         async def work(conn: AsyncConnection) -> bool:
-            return bool((await conn.execute(sa.select(other))).scalar_one())
+            known = bool((await conn.execute(sa.select(other))).scalar_one())
+            return known or await reported.has_nameless_twin(conn, message.id)
 
         return await self._database.read(work)
 
@@ -131,6 +132,10 @@ class SqlOutboxQueue(OutboxQueue):
             if held is None:
                 return False
             check(MESSAGE_MOVES, MessageState(held.state), MessageState.SUBMITTING)
+            if message.first_submitted_at is not None and await reported.is_noted(conn, message.id):
+                await reported.finish(conn, held, at)
+                await carry_over(conn, (message.id,), reported.SENT, at)
+                return False
             change = sa.update(messages).where(messages.c.id == message.id)
             first = sa.func.coalesce(messages.c.first_submitted_at, sa.literal(at, messages.c.started_at.type))
             await conn.execute(
@@ -150,23 +155,26 @@ class SqlOutboxQueue(OutboxQueue):
 
         return await self._database.write(work)
 
-    async def settle(self, message: LeasedMessage, settlement: Settlement, *, at: datetime) -> bool:
+    async def settle(self, message: LeasedMessage, settlement: Settlement, *, at: datetime) -> Settlement | None:
         """See OutboxQueue. Raises IllegalMoveError for a move the lifecycle does not know, or a due time left out."""
-        proven = settlement.state is MessageState.SENT and settlement.axis_doc_id is not None
+        proof = settlement.axis_doc_id if settlement.state is MessageState.SENT else None
         waits = settlement.state in LEASABLE
         if waits and settlement.due_at is None:
             raise IllegalMoveError(f"{settlement.state.value} without a due time")
 
-        async def work(conn: AsyncConnection) -> bool:
+        async def work(conn: AsyncConnection) -> Settlement | None:
             held = await _held(conn, message)
-            if held is None and proven:
+            if held is None and proof is not None:
                 held = await _maybe_sent(conn, message)
             if held is None:
-                return False
-            await end(conn, held, settlement, at)
-            if settlement.counted or DELIVERY_OF[settlement.state] is not DeliveryState.DELAYED:
-                await carry_over(conn, (message.id,), settlement, at)  # else interrupted: no vendor could care
-            return True
+                if proof is not None:
+                    await reported.learn(conn, message.id, proof, messages.c.route == message.route)
+                return None
+            written = await reported.judged(conn, held, settlement)
+            await end(conn, held, written, at)
+            if written.counted or DELIVERY_OF[written.state] is not DeliveryState.DELAYED:
+                await carry_over(conn, (message.id,), written, at)  # else interrupted: no vendor could care
+            return written
 
         return await self._database.write(work)
 
@@ -182,6 +190,16 @@ class SqlOutboxQueue(OutboxQueue):
     async def depth(self, *, at: datetime, near: timedelta) -> QueueDepth:
         """See OutboxQueue. Quarantined counts packets kept for operators, whether or not the axis was told."""
         return await self._database.read(lambda conn: measure(conn, at, near))
+
+    async def unsettled(self) -> Mapping[AccountName, int]:
+        """See OutboxQueue."""
+        waiting = messages.c.state.in_([state.value for state in UNSETTLED])
+        wanted = sa.select(messages.c.route, sa.func.count()).where(waiting).group_by(messages.c.route)
+
+        async def work(conn: AsyncConnection) -> Mapping[AccountName, int]:
+            return {AccountName(route): n for route, n in await conn.execute(wanted)}
+
+        return await self._database.read(work)
 
 
 async def _held(conn: AsyncConnection, message: LeasedMessage) -> rows.Row | None:

@@ -19,6 +19,7 @@ from gateway.store.codec import from_json, to_json
 from gateway.store.endings import carry_over, end, locked
 from gateway.store.engine import Database
 from gateway.store.messages import addressed
+from gateway.store.reported import has_nameless_twin, learn
 from gateway.store.statements import batches, upsert
 from gateway.store.tables import deliveries, documents, messages, meta
 
@@ -26,7 +27,12 @@ REPAIRED = "listed by the axis; found by reconciliation"
 """Reason that a repaired message shows."""
 
 _REPAIRABLE = (MessageState.HELD, MessageState.UNCERTAIN)
-_SENT = sa.select(messages.c.id, messages.c.axis_doc_id, messages.c.sent_at, documents.c.document_id).join(
+_SENT = (
+    sa.select(messages.c.id, messages.c.axis_doc_id, messages.c.sent_at, documents.c.document_id)
+    .join(documents, documents.c.uid == messages.c.document)
+    .where(messages.c.axis_doc_id.is_not(None))
+)
+_UNPROVEN = sa.select(messages.c.id, messages.c.state, messages.c.first_submitted_at, documents.c.header).join(
     documents, documents.c.uid == messages.c.document
 )
 
@@ -67,11 +73,9 @@ class SqlReconciliation(Reconciliation):
         return await self._database.read(work)
 
     async def unproven(self, account: AccountName, *, since: datetime, limit: int) -> tuple[Unproven, ...]:
-        """See Reconciliation. Held and unknown ones come first: only they can be repaired. A range of one index."""
+        """See Reconciliation. Held and unknown ones come first: only they can be repaired. Ranges of two indices."""
         wanted = (
-            sa.select(messages.c.id, messages.c.state, messages.c.first_submitted_at, documents.c.header)
-            .join(documents, documents.c.uid == messages.c.document)
-            .where(
+            _UNPROVEN.where(
                 messages.c.route == account,
                 sa.text("messages.state IN ('uncertain', 'held', 'failed')"),
                 messages.c.first_submitted_at >= since,
@@ -80,9 +84,19 @@ class SqlReconciliation(Reconciliation):
             .order_by(messages.c.state == MessageState.FAILED.value, messages.c.first_submitted_at.desc())
             .limit(limit)
         )
+        nameless = (
+            _UNPROVEN.where(
+                messages.c.route == account,
+                messages.c.sent_at >= since,
+                messages.c.axis_doc_id.is_(None),
+                messages.c.first_submitted_at.is_not(None),
+            )
+            .order_by(messages.c.sent_at.desc())
+            .limit(limit)
+        )
 
         async def work(conn: AsyncConnection) -> tuple[Unproven, ...]:
-            found = (await conn.execute(wanted)).all()
+            found = [*(await conn.execute(nameless)).all(), *(await conn.execute(wanted)).all()]
             recipients = await addressed(conn, [row.id for row in found], deliveries.c.recipient_code)
             return tuple([_unproven_of(row, recipients.get(row.id, ())) for row in found])
 
@@ -99,6 +113,8 @@ class SqlReconciliation(Reconciliation):
         async def work(conn: AsyncConnection) -> bool:
             held = await locked(conn, message, repairable, free)
             if held is None:
+                return await learn(conn, message, axis_doc_id)
+            if await has_nameless_twin(conn, message):
                 return False
             await end(conn, held, settlement, at)
             await carry_over(conn, (message,), settlement, at)

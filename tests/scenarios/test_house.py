@@ -3,10 +3,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.domain.ids import OrganId
 from gateway.domain.lifecycle import DeliveryState, MessageState
 from gateway.domain.outcome import Unavailable
+from gateway.domain.routing import LOCAL
 from gateway.flows.worker import Worker
 from tests.make import NOW, ROUTE
 from tests.scenarios.world import (
@@ -127,6 +129,25 @@ async def test_gauges_show_the_queue(world):
         await gateway.upkeep.measure()
         assert read("lgsp_outbox_messages", {"state": MessageState.QUEUED}) == 0
         assert read("lgsp_outbox_oldest_due_seconds") == 0
+
+
+async def test_messages_of_a_removed_account_are_told(world):
+    """What waits for an account that the settings no longer have is counted and named in the log; else nothing is."""
+    async with world.gateway() as gateway:
+        await submit(gateway, make_letter())
+        read = gateway.metrics.registry.get_sample_value
+        with capture_logs() as lines:
+            assert await gateway.upkeep.count_stranded() == 0
+        assert (read("lgsp_outbox_stranded"), lines) == (0, [])
+        gateway.upkeep._routes = {LOCAL}
+        with capture_logs() as lines:
+            assert await gateway.upkeep.count_stranded() == 1
+        (line,) = lines
+        assert (line["event"], line["account"], line["messages"]) == ("outbox.account_missing", ROUTE, 1)
+        assert read("lgsp_outbox_stranded") == 1
+        gateway.upkeep._routes = {ROUTE}
+        await run_until_idle(gateway)
+        assert (await gateway.upkeep.count_stranded(), read("lgsp_outbox_stranded")) == (0, 0)
 
 
 async def test_rubbish_is_removed_and_nothing_else(world):

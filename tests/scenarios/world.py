@@ -379,6 +379,7 @@ class World:
             directory=sync,
             upkeep=Upkeep(
                 outbox=outbox,
+                routes=policies.keys(),
                 blob_index=index,
                 blobs=wired,
                 policy=UPKEEP,

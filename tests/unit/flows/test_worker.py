@@ -120,6 +120,9 @@ class QueueOfNames(OutboxQueue):
     async def depth(self, *, at, near):
         raise NotImplementedError
 
+    async def unsettled(self):
+        raise NotImplementedError
+
 
 def make_policy(**overrides):
     values = {

@@ -186,7 +186,7 @@ class _DeliveryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Deliver
     DELIVERY_STATE_FAILED: _DeliveryState.ValueType  # 4
     """The axis refused it for good, or its time ran out. Kept whole; the reason says why."""
     DELIVERY_STATE_HELD: _DeliveryState.ValueType  # 5
-    """Sent, the answer was lost and the axis cannot be asked: held until an operator decides."""
+    """Sent, the answer was lost and the axis cannot be asked: held until its recipient reports on it, or an operator decides."""
 
 class DeliveryState(_DeliveryState, metaclass=_DeliveryStateEnumTypeWrapper):
     """Where the way to one recipient stands."""
@@ -202,7 +202,7 @@ DELIVERY_STATE_SENT: DeliveryState.ValueType  # 3
 DELIVERY_STATE_FAILED: DeliveryState.ValueType  # 4
 """The axis refused it for good, or its time ran out. Kept whole; the reason says why."""
 DELIVERY_STATE_HELD: DeliveryState.ValueType  # 5
-"""Sent, the answer was lost and the axis cannot be asked: held until an operator decides."""
+"""Sent, the answer was lost and the axis cannot be asked: held until its recipient reports on it, or an operator decides."""
 Global___DeliveryState: _TypeAlias = DeliveryState  # noqa: Y015
 
 @_typing.final
