@@ -131,6 +131,12 @@ UNSETTLED = frozenset(
 )
 """States that keep younger messages of the same ordering key waiting."""
 
+NOBODY_KNOWS = frozenset({MessageState.UNCERTAIN, MessageState.HELD})
+"""Something left, and nobody has said whether the axis took it."""
+
+MAYBE_SENT = NOBODY_KNOWS | {MessageState.SUBMITTING}
+"""The axis may have it, whether or not its answer is still to come."""
+
 DELIVERY_OF: Mapping[MessageState, DeliveryState] = MappingProxyType(
     {
         MessageState.QUEUED: DeliveryState.DELAYED,

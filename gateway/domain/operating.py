@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from gateway.domain.ids import AxisDocId
-from gateway.domain.lifecycle import MessageState
+from gateway.domain.lifecycle import NOBODY_KNOWS, MessageState
 from gateway.domain.outcome import REASON_LIMIT
 
 
@@ -39,12 +39,12 @@ RULES: Mapping[Action, Rule] = MappingProxyType(
             before=frozenset({MessageState.FAILED, MessageState.HELD}), after=MessageState.QUEUED, said="requeued"
         ),
         Action.MARK_SENT: Rule(
-            before=frozenset({MessageState.HELD, MessageState.UNCERTAIN}),
+            before=NOBODY_KNOWS,
             after=MessageState.SENT,
             said="found on the axis",
         ),
         Action.MARK_NOT_SENT: Rule(
-            before=frozenset({MessageState.HELD, MessageState.UNCERTAIN}),
+            before=NOBODY_KNOWS,
             after=MessageState.QUEUED,
             said="not found on the axis",
         ),

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.ids import AccountName, AxisDocId
-from gateway.domain.lifecycle import DELIVERY_OF, MESSAGE_MOVES, UNSETTLED, DeliveryState, MessageState
+from gateway.domain.lifecycle import DELIVERY_OF, MAYBE_SENT, MESSAGE_MOVES, UNSETTLED, DeliveryState, MessageState
 from gateway.ports.outbound import LeasedMessage, OutboxQueue, QueueDepth, Settlement
 from gateway.store import leases, reported, rows
 from gateway.store.depth import measure
@@ -22,7 +22,6 @@ HASTENED = 5_000
 """Messages made due by one call."""
 
 
-_MAYBE_SENT = (MessageState.SUBMITTING, MessageState.UNCERTAIN, MessageState.HELD)
 """States in which nobody knows yet, or only the late holder of a lost lease, that the axis took the message."""
 
 _TICK = timedelta(microseconds=1)
@@ -212,5 +211,5 @@ async def _maybe_sent(conn: AsyncConnection, message: LeasedMessage) -> rows.Row
 
     Not where another account has taken it over since: the proof is not about that one's packet.
     """
-    maybe = messages.c.state.in_([state.value for state in _MAYBE_SENT])
+    maybe = messages.c.state.in_([state.value for state in MAYBE_SENT])
     return await locked(conn, message.id, maybe, messages.c.route == message.route)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.document import Document
 from gateway.domain.ids import AccountName, AxisDocId, MessageId
-from gateway.domain.lifecycle import MessageState
+from gateway.domain.lifecycle import NOBODY_KNOWS, MessageState
 from gateway.domain.outcome import SentQuery
 from gateway.domain.packet import PacketKind
 from gateway.ports.outbound import Settlement
@@ -26,7 +26,6 @@ from gateway.store.tables import deliveries, documents, messages, meta
 REPAIRED = "listed by the axis; found by reconciliation"
 """Reason that a repaired message shows."""
 
-_REPAIRABLE = (MessageState.HELD, MessageState.UNCERTAIN)
 _SENT = (
     sa.select(messages.c.id, messages.c.axis_doc_id, messages.c.sent_at, documents.c.document_id)
     .join(documents, documents.c.uid == messages.c.document)
@@ -107,7 +106,7 @@ class SqlReconciliation(Reconciliation):
         settlement = Settlement(
             state=MessageState.SENT, due_at=None, reason=REPAIRED, counted=False, axis_doc_id=axis_doc_id
         )
-        repairable = messages.c.state.in_([state.value for state in _REPAIRABLE])
+        repairable = messages.c.state.in_([state.value for state in NOBODY_KNOWS])
         free = sa.or_(messages.c.lease_token.is_(None), messages.c.lease_until < at)
 
         async def work(conn: AsyncConnection) -> bool:

@@ -16,7 +16,7 @@ from gateway.domain.agency import code_key
 from gateway.domain.document import Document
 from gateway.domain.following import followed
 from gateway.domain.ids import AccountName, AxisDocId, MessageId
-from gateway.domain.lifecycle import UNSETTLED, MessageState, is_outweighed
+from gateway.domain.lifecycle import MAYBE_SENT, NOBODY_KNOWS, UNSETTLED, MessageState, is_outweighed
 from gateway.domain.proof import Candidate, Marks, proven
 from gateway.domain.sentlist import CLOCK_SKEW
 from gateway.domain.status import TAKE_BACK_ASKED, StatusReport
@@ -34,8 +34,8 @@ REPORTED = "its recipient has reported on it"
 SENT = Settlement(state=MessageState.SENT, due_at=None, reason=REPORTED, counted=False, axis_doc_id=None)
 """Under which id the axis has it, nobody knows."""
 
-_MAYBE_LEFT = [s.value for s in (MessageState.SUBMITTING, MessageState.UNCERTAIN, MessageState.HELD, MessageState.SENT)]
-_MAYBE_LEFT_ONCE = [MessageState.UNCERTAIN.value, MessageState.HELD.value]
+_MAYBE_LEFT = [state.value for state in (*MAYBE_SENT, MessageState.SENT)]
+_MAYBE_LEFT_ONCE = [state.value for state in NOBODY_KNOWS]
 _WAITING = {state.value for state in UNSETTLED}
 _ALIKE = 2 * CLOCK_SKEW
 """How long before the first attempt at one packet another may have left that a list shows as sent after it."""
