@@ -165,6 +165,17 @@ def make_response_for(document: Document, **overrides: Any) -> ResponseFor:
     return ResponseFor(**(values | overrides))
 
 
+def recall_of(document: Document, **overrides: Any) -> Document:
+    """The recall of a document, under the marks of the document itself, as vendor systems send it."""
+    values: dict[str, Any] = {
+        "business_type": BusinessType.RECALL,
+        "response_for": (make_response_for(document),),
+        "business": Business(reason="Gửi nhầm"),
+        "attachments": (),
+    }
+    return replace(document, **(values | overrides))
+
+
 def make_status(document: Document | None = None, **overrides: Any) -> StatusReport:
     """Status 03 of the document's first recipient about it."""
     about = document or make_document()

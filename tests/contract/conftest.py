@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from gateway.domain.agency import Agency
 from gateway.domain.ids import AgencyId, OrganId, VendorId
 from gateway.domain.mandate import Mandate
 from gateway.ports.outbound import Acceptance
 from gateway.store import Store, open_store, upgrade
-from tests.fakes.compiled import compiled_once
 from tests.fakes.copies import Copies
 from tests.fakes.loops import carried_out
 from tests.fakes.migrated import new_store
@@ -72,20 +70,6 @@ class Databases:
     """With LISTED and the vendors' mandates."""
     agencies: Mapping[str, Agency]
     """LISTED, as all that are peopled know it."""
-
-
-@pytest.fixture(autouse=True)
-def _compiled_once() -> Iterator[None]:
-    with compiled_once():
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _plain_log() -> Iterator[None]:
-    """Tracebacks without source and variables: drawing them takes longer than what is tested."""
-    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from tests.make import (
     make_received,
     make_response_for,
     make_status,
+    recall_of,
 )
 
 LEASE = timedelta(minutes=1)
@@ -35,16 +36,6 @@ HOUR = timedelta(hours=1)
 
 async def accept(world, document, *, at=NOW, **overrides):
     return await world.store.documents.accept(world.acceptance(document=document, **overrides), at=at)
-
-
-def recall_of(document, **overrides):
-    values = {
-        "business_type": BusinessType.RECALL,
-        "response_for": (make_response_for(document),),
-        "business": Business(reason="Gửi nhầm"),
-        "attachments": (),
-    }
-    return replace(document, **(values | overrides))
 
 
 async def lease(world, at=NOW):

@@ -34,6 +34,7 @@ from tests.make import (
     make_received,
     make_response_for,
     make_status,
+    recall_of,
 )
 
 LEASE = timedelta(minutes=1)
@@ -96,17 +97,6 @@ async def deliveries(world, sent):
 
 async def head(world):
     return (await world.store.events.head()).last
-
-
-def recall_of(document, **overrides):
-    """It bears the marks of its document."""
-    values = {
-        "business_type": BusinessType.RECALL,
-        "response_for": (make_response_for(document),),
-        "business": Business(reason="Gửi nhầm"),
-        "attachments": (),
-    }
-    return replace(document, **(values | overrides))
 
 
 def update_of(document):

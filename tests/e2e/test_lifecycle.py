@@ -7,10 +7,8 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 
 import pytest
 import pytest_asyncio
@@ -20,7 +18,7 @@ from gateway.sandbox.demo.processes import Child, until
 from gateway.sandbox.demo.stage import Stage, set_up
 from gateway.sandbox.demo.story import play
 from gateway.sandbox.demo.vendors import Vendor, compose
-from tests.fakes.vendor_calls import persist, resident_bytes
+from tests.fakes.vendor_calls import Memory, persist
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
@@ -77,41 +75,14 @@ async def test_what_waits_at_the_first_start_arrives(stage: Stage) -> None:
         await receiver.close()
 
 
-class MemoryWatch:
-    """Highest resident memory of both gateways while the context lasts."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._pids = {p.spec.gateway: p.child.pid for p in (stage.province_a, stage.province_b)}
-        self.start = {name: resident_bytes(pid) for name, pid in self._pids.items()}
-        self.peak = dict(self.start)
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._look())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-
-    def growth(self) -> dict[str, int]:
-        return {name: self.peak[name] - self.start[name] for name in self.peak}
-
-    async def _look(self) -> None:
-        while True:
-            for name, pid in self._pids.items():
-                self.peak[name] = max(self.peak[name], resident_bytes(pid))
-            await asyncio.sleep(0.02)
-
-
 async def test_64_mib_attachment_crosses_with_flat_memory(stage: Stage) -> None:
     """A 64 MiB signed PDF goes the whole way while neither gateway grows by 48 MiB."""
     if not stage.province_b.running:
         await stage.province_b.start()
-    async with MemoryWatch(stage) as memory:
+    async with Memory(stage.province_a.child.pid) as sender, Memory(stage.province_b.child.pid) as receiver:
         result = await play(stage, tell=lambda _who, _what: None, now=datetime.now(tz=UTC), size=64 * MIB)
     assert result.ok, result
-    assert max(memory.growth().values()) < 48 * MIB, memory.growth()
+    assert max(sender.growth, receiver.growth) < 48 * MIB, (sender.growth, receiver.growth)
 
 
 async def test_a_second_gateway_on_the_same_data_is_refused(stage: Stage, tmp_path: Path) -> None:

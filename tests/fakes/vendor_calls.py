@@ -1,7 +1,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import grpc
 import psutil
@@ -37,3 +38,30 @@ async def persist(call: Callable[[], Awaitable[T]], *, within: float = 60) -> T:
 def resident_bytes(pid: int) -> int:
     """Resident memory of one process."""
     return psutil.Process(pid).memory_info().rss
+
+
+class Memory:
+    """The highest resident memory of a process while the context lasts."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._start = self._peak = resident_bytes(pid)
+
+    @property
+    def growth(self) -> int:
+        """Bytes by which it was more than at the start."""
+        return self._peak - self._start
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._look())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _look(self) -> None:
+        while True:
+            self._peak = max(self._peak, resident_bytes(self._pid))
+            await asyncio.sleep(0.02)

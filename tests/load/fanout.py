@@ -13,11 +13,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 
 from gateway.pb.lgsp.gateway.v1 import document_pb2
 from gateway.sandbox.core import Axis, ItemsPer
@@ -29,7 +28,7 @@ from gateway.sandbox.faults import Faults
 from gateway.sandbox.journal import Journal
 from gateway.sandbox.serve import SEEDED_SYSTEMS
 from tests.fakes.postgres import PostgresServer, running_postgres
-from tests.fakes.vendor_calls import persist, resident_bytes
+from tests.fakes.vendor_calls import Memory, persist
 
 ANSWERED_WITHIN = 3.0
 """Seconds from the call to the answer."""
@@ -53,32 +52,6 @@ class Result:
     blobs: int
     growth_mib: float
     failures: tuple[str, ...]
-
-
-class Memory:
-    """The highest resident memory of a process while the context lasts."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._start = self._peak = resident_bytes(pid)
-
-    @property
-    def growth(self) -> int:
-        return self._peak - self._start
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._look())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-
-    async def _look(self) -> None:
-        while True:
-            self._peak = max(self._peak, resident_bytes(self._pid))
-            await asyncio.sleep(0.02)
 
 
 def register(folder: Path, recipients: int) -> list[str]:

@@ -2,14 +2,13 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from gateway.adapters.langson.axis import LangSonAxis
 from gateway.adapters.langson.config import LangSonAccount
-from gateway.domain.document import Business, BusinessType
+from gateway.domain.document import BusinessType
 from gateway.domain.lifecycle import DeliveryState
 from gateway.domain.outcome import Accepted
 from gateway.domain.packet import PacketKind, UnpackedDocument
@@ -21,7 +20,7 @@ from gateway.observability.metrics import Metrics
 from tests.contract.axis_worlds import SPOKEN, A, B, axis_world
 from tests.contract.vxp_peer import RETRY, TIMEOUTS, SystemClock
 from tests.fakes.axis import Fate
-from tests.make import ROUTE, make_agency, make_organization, make_response_for
+from tests.make import ROUTE, make_agency, make_organization, recall_of
 from tests.scenarios.world import (
     LEASE,
     MINUTE,
@@ -44,17 +43,6 @@ def world(tmp_path):
     made = World(tmp_path)
     made.axis.askable = made.axis.lists_sent = False
     return made
-
-
-def recall_of(document):
-    """Under the marks of the document itself, as vendor systems send it."""
-    return replace(
-        document,
-        business_type=BusinessType.RECALL,
-        response_for=(make_response_for(document),),
-        business=Business(reason="Gửi nhầm"),
-        attachments=(),
-    )
 
 
 async def put_status(world, document, code, *, by=THEIRS):
