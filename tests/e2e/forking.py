@@ -12,7 +12,6 @@ import signal
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import IO
 
 from tests.fakes import terminal
@@ -70,20 +69,13 @@ async def hear(told: socket.socket):
 
 async def fork(arguments: Sequence[str], errors: IO[bytes], environment: Mapping[str, str]) -> Forked:
     """Like `processes.spawn`, in little more than the time that the command itself takes."""
-    order = {
-        "arguments": arguments,
-        "folder": str(Path.cwd()),
-        "environment": environment,
-        "largest_file": None,
-        "seeded": True,
-    }
     told, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     told.settimeout(0)
     reading, writing = os.pipe()
     stdout = asyncio.StreamReader()
     with theirs, os.fdopen(writing, "wb"):
         descriptors = [theirs.fileno(), writing, errors.fileno()]
-        socket.send_fds(terminal.process(terminal.EVERYTHING), [json.dumps(order).encode()], descriptors)
+        terminal.order(terminal.EVERYTHING, arguments, descriptors, environment=environment, seeded=True)
     pid = await hear(told)
     output = await asyncio.get_running_loop().connect_read_pipe(lambda: Output(stdout), os.fdopen(reading, "rb"))
     return Forked(pid, told, stdout, output)

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -116,17 +116,13 @@ def started(
 
     No file it writes may have more bytes than `largest_file`, as on a disk that is full. It has imported `having`.
     """
-    order = {
-        "arguments": [str(each) for each in arguments],
-        "folder": str(folder or Path.cwd()),
-        "environment": dict(os.environ if environment is None else environment),
-        "largest_file": largest_file,
-    }
+    wanted = [str(each) for each in arguments]
+    variables = os.environ if environment is None else environment
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         with theirs:
             descriptors = [theirs.fileno(), output.fileno(), errors.fileno()]
-            socket.send_fds(process(having), [json.dumps(order).encode()], descriptors)
+            order(having, wanted, descriptors, folder=folder, environment=variables, largest_file=largest_file)
         command = Command(ours, output, errors)
         try:
             yield command
@@ -135,8 +131,29 @@ def started(
             command.wait()
 
 
+def order(
+    having: tuple[str, ...],
+    arguments: Sequence[str],
+    descriptors: Sequence[int],
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str],
+    largest_file: int | None = None,
+    seeded: bool = False,
+) -> None:
+    """Let a process with these imports become a command; the descriptors are those that `warmed` takes."""
+    said = {
+        "arguments": arguments,
+        "folder": str(folder or Path.cwd()),
+        "environment": dict(environment),
+        "largest_file": largest_file,
+        "seeded": seeded,
+    }
+    socket.send_fds(_process(having), [json.dumps(said).encode()], descriptors)
+
+
 @cache
-def process(having: tuple[str, ...]) -> socket.socket:
+def _process(having: tuple[str, ...]) -> socket.socket:
     """Where to order from a process with these imports; it ends with this one."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:

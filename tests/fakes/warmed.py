@@ -100,7 +100,7 @@ def _become(order: dict[str, Any], output: int, errors: int) -> NoReturn:
         if order["largest_file"] is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest_file"],) * 2)
         sys.argv[1:] = order["arguments"]
-        if order.get("seeded"):
+        if order["seeded"]:
             seed()
         runpy.run_module("gateway", run_name="__main__")
     except SystemExit as end:
