@@ -5,7 +5,7 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import grpc
@@ -19,6 +19,9 @@ from gateway.rpc.identity import Callers, Context
 
 REQUEST_ID_KEY = "x-request-id"
 """Metadata key: callers may bring an id of 1 to 64 letters, digits, `.`, `_`, `-`; it is always answered."""
+
+LINGER_SECONDS = 5.0
+"""How long a refusal waits for messages that its client is still sending; they are read and dropped."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -51,12 +54,15 @@ class Guard(grpc.aio.ServerInterceptor):
     def _wrapped(self, handler: Handler, method: str) -> Handler:
         behaviour: Any = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
 
+        streamed = handler.request_streaming
+
         async def answer(request: Any, context: Context) -> Any:
-            async with self._call(method, context):
+            async with self._call(method, context, request if streamed else None):
                 return await behaviour(request, context)
 
         async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
-            async with self._call(method, context), aclosing(behaviour(request, context)) as responses:
+            call = self._call(method, context, request if streamed else None)
+            async with call, aclosing(behaviour(request, context)) as responses:
                 async for response in responses:
                     yield response
 
@@ -74,7 +80,7 @@ class Guard(grpc.aio.ServerInterceptor):
         return wrapped
 
     @asynccontextmanager
-    async def _call(self, method: str, context: Context) -> AsyncIterator[None]:
+    async def _call(self, method: str, context: Context, messages: AsyncIterator[Any] | None) -> AsyncIterator[None]:
         request_id = _request_id(context)
         started = time.perf_counter()
         outcome = grpc.StatusCode.OK
@@ -93,14 +99,26 @@ class Guard(grpc.aio.ServerInterceptor):
         except GatewayError as error:
             _log.info("rpc.refused", reason=error.code.value, fields=[each.path for each in error.violations][:20])
             outcome = STATUS[error.code]
+            await _hear_out(messages)
             await _abort(context, error, request_id)
         except Exception:  # noqa: BLE001 - a bug: the trace is logged, the caller learns no more than the id to quote
             _log.exception("rpc.failed")
             outcome = grpc.StatusCode.INTERNAL
+            await _hear_out(messages)
             await _abort(context, GatewayError(ErrorCode.INTERNAL, request_id=request_id), request_id)
         finally:
             self._metrics.rpc_seconds.labels(method=method, code=outcome.name).observe(time.perf_counter() - started)
             _log.debug("rpc.ended", code=outcome.name)
+
+
+async def _hear_out(messages: AsyncIterator[Any] | None) -> None:
+    """Let the client finish sending: one whose message is cut off tells its own error instead of our reason."""
+    if messages is None:
+        return
+    with suppress(Exception):  # what comes now, however wrong, changes nothing about the refusal
+        async with asyncio.timeout(LINGER_SECONDS):
+            async for _ in messages:
+                pass
 
 
 async def _abort(context: Context, error: GatewayError, request_id: str) -> NoReturn:

@@ -13,6 +13,7 @@ from gateway.domain.verdict import Verdict
 from gateway.pb.lgsp.gateway.v1 import document_pb2
 from gateway.pb.lgsp.gateway.v1 import document_service_pb2 as pb
 from gateway.pb.lgsp.gateway.v1 import inbox_service_pb2 as inbox_pb
+from gateway.rpc import interceptors
 from gateway.rpc.attachments import Uploads
 from tests.fakes.rpc_world import OLD_CODE, UNCLAIMED, UNIT, make_request, refusal, running, upload_of
 from tests.make import NOW, RECIPIENT, SENDER, make_digest, make_document, make_organization
@@ -111,6 +112,32 @@ async def test_bad_uploads_are_refused_and_leave_nothing(world, tmp_path, messag
     """Every way to get an upload wrong has its reason, and no byte stays behind."""
     assert (await refusal(world.documents().UploadAttachment(iter(messages)))).reason == reason
     assert not _files(tmp_path)
+
+
+async def test_a_refusal_waits_for_what_is_still_being_sent(world):
+    """A client in the middle of a file is told our reason; cut off, one of four told its own error instead."""
+    content = bytes(2 * 1024 * 1024)
+    for _ in range(20):
+        told = await refusal(world.documents().UploadAttachment(upload_of(content, agency=RECIPIENT)))
+        assert told.reason == "AGENCY_NOT_PERMITTED"
+
+
+async def test_a_refusal_does_not_wait_for_ever(world, monkeypatch):
+    """A client that never ends its refused upload gets the reason all the same, and its messages go nowhere."""
+    monkeypatch.setattr(interceptors, "LINGER_SECONDS", 0.2)
+    released = asyncio.Event()
+
+    async def messages():
+        for message in list(upload_of(CONTENT, agency=RECIPIENT))[:2]:
+            yield message
+        await released.wait()
+
+    try:
+        async with asyncio.timeout(10):
+            told = await refusal(world.documents().UploadAttachment(messages()))
+    finally:
+        released.set()
+    assert told.reason == "AGENCY_NOT_PERMITTED"
 
 
 async def test_a_silent_upload_is_ended(tmp_path):
