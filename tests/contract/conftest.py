@@ -1,6 +1,5 @@
 """What the contract suites of the store share: an open, migrated, peopled store."""
 
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from tests.fakes.migrated import new_store
 from tests.fakes.postgres import PostgresServer, running_postgres
 from tests.make import NOW, RECIPIENT, SENDER, make_acceptance, make_directory_row, make_document, make_organization
 
-sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type] # None says that it is not there
-# httpcore looks for it on the disk six times a request, which costs more than the request
 VENDOR_A = VendorId("vendor-a")
 VENDOR_B = VendorId("vendor-b")
 OTHER = OrganId("000.00.23.H99")
