@@ -551,7 +551,7 @@ async def test_fault_html_is_a_page_instead_of_an_answer(axis: Axis, fault: str,
 
 async def test_fault_slow_delays_the_answer_not_the_work() -> None:
     """Under slow a client that gives up early finds its document accepted all the same."""
-    async with axis_running(read_options(faults=["slow:1"], slow_seconds=0.5)) as axis:
+    async with axis_running(read_options(faults=["slow:1"], slow_seconds=2)) as axis:
         loop = asyncio.get_running_loop()
         started = loop.time()
         waiting = asyncio.create_task(axis.a.send(make_document(), sender="H99.01"))
@@ -559,7 +559,7 @@ async def test_fault_slow_delays_the_answer_not_the_work() -> None:
             assert loop.time() - started < 5
         assert not waiting.done()
         assert (await waiting)["status"] == "OK"
-        assert loop.time() - started >= 0.5
+        assert loop.time() - started >= 2
 
 
 async def test_fault_no_sent_list_needs_a_doc_id() -> None:
