@@ -135,7 +135,7 @@ NOBODY_KNOWS = frozenset({MessageState.UNCERTAIN, MessageState.HELD})
 """Something left, and nobody has said whether the axis took it."""
 
 MAYBE_SENT = NOBODY_KNOWS | {MessageState.SUBMITTING}
-"""The axis may have it, whether or not its answer is still to come."""
+"""Nobody knows yet, or only the late holder of a lost lease, whether the axis took it."""
 
 DELIVERY_OF: Mapping[MessageState, DeliveryState] = MappingProxyType(
     {

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
+from functools import partial
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import grpc
@@ -53,16 +54,14 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def _wrapped(self, handler: Handler, method: str) -> Handler:
         behaviour: Any = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
-
-        streamed = handler.request_streaming
+        call = partial(self._call, method, streamed=handler.request_streaming)
 
         async def answer(request: Any, context: Context) -> Any:
-            async with self._call(method, context, request if streamed else None):
+            async with call(request, context):
                 return await behaviour(request, context)
 
         async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
-            call = self._call(method, context, request if streamed else None)
-            async with call, aclosing(behaviour(request, context)) as responses:
+            async with call(request, context), aclosing(behaviour(request, context)) as responses:
                 async for response in responses:
                     yield response
 
@@ -80,8 +79,9 @@ class Guard(grpc.aio.ServerInterceptor):
         return wrapped
 
     @asynccontextmanager
-    async def _call(self, method: str, context: Context, messages: AsyncIterator[Any] | None) -> AsyncIterator[None]:
+    async def _call(self, method: str, request: Any, context: Context, *, streamed: bool) -> AsyncIterator[None]:
         request_id = _request_id(context)
+        refuse = partial(_refuse, context, request_id, request if streamed else None)
         started = time.perf_counter()
         outcome = grpc.StatusCode.OK
         clear_contextvars()
@@ -99,35 +99,36 @@ class Guard(grpc.aio.ServerInterceptor):
         except GatewayError as error:
             _log.info("rpc.refused", reason=error.code.value, fields=[each.path for each in error.violations][:20])
             outcome = STATUS[error.code]
-            await _hear_out(messages)
-            await _abort(context, error, request_id)
+            await refuse(error)
         except Exception:  # noqa: BLE001 - a bug: the trace is logged, the caller learns no more than the id to quote
             _log.exception("rpc.failed")
             outcome = grpc.StatusCode.INTERNAL
-            await _hear_out(messages)
-            await _abort(context, GatewayError(ErrorCode.INTERNAL, request_id=request_id), request_id)
+            await refuse(GatewayError(ErrorCode.INTERNAL, request_id=request_id))
         finally:
             self._metrics.rpc_seconds.labels(method=method, code=outcome.name).observe(time.perf_counter() - started)
             _log.debug("rpc.ended", code=outcome.name)
 
 
-async def _hear_out(messages: AsyncIterator[Any] | None) -> None:
-    """Let the client finish sending: one whose message is cut off tells its own error instead of our reason."""
-    if messages is None:
-        return
-    with suppress(Exception):  # what comes now, however wrong, changes nothing about the refusal
-        async with asyncio.timeout(LINGER_SECONDS):
-            async for _ in messages:
-                pass
-
-
-async def _abort(context: Context, error: GatewayError, request_id: str) -> NoReturn:
+async def _refuse(
+    context: Context, request_id: str, messages: AsyncIterator[Any] | None, error: GatewayError
+) -> NoReturn:
+    """End the call with our status; `messages` are what its client streams."""
+    if messages is not None:
+        await _hear_out(messages)
     status = status_of(error, request_id)
     await context.abort(
         STATUS[error.code],
         status.message,
         ((DETAILS_KEY, status.SerializeToString()), (REQUEST_ID_KEY, request_id)),
     )
+
+
+async def _hear_out(messages: AsyncIterator[Any]) -> None:
+    """Let the client finish sending: one whose message is cut off tells its own error instead of our reason."""
+    with suppress(Exception):  # what comes now, however wrong, changes nothing about the refusal
+        async with asyncio.timeout(LINGER_SECONDS):
+            async for _ in messages:
+                pass
 
 
 def _request_id(context: Context) -> str:

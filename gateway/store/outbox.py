@@ -21,9 +21,6 @@ from gateway.store.tables import messages
 HASTENED = 5_000
 """Messages made due by one call."""
 
-
-"""States in which nobody knows yet, or only the late holder of a lost lease, that the axis took the message."""
-
 _TICK = timedelta(microseconds=1)
 """A lease holds up to and including its last microsecond."""
 
