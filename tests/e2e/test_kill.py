@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.pb.lgsp.gateway.v1 import document_pb2
 from gateway.sandbox.demo.processes import until
 from gateway.sandbox.demo.stage import Stage, set_up
 from gateway.sandbox.demo.vendors import File, Vendor, compose
-from tests.fakes.vendor_calls import persist
+from tests.fakes.vendor_calls import all_sent, persist
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
@@ -78,16 +77,6 @@ async def kill_at_random(stage: Stage, draw: random.Random, ledger: Ledger) -> N
         await province.start()
 
 
-async def all_settled(vendor: Vendor, waiting: list[str]) -> bool:
-    """Whether the axis has all of them; those that it has are asked about no more."""
-    while waiting:
-        document = await persist(lambda: vendor.get(waiting[-1]))
-        if any(delivery.state != document_pb2.DELIVERY_STATE_SENT for delivery in document.deliveries):
-            return False
-        waiting.pop()
-    return True
-
-
 async def at_least(ledger: Ledger, mark: int) -> bool:
     return len(ledger.accepted) >= mark
 
@@ -113,7 +102,7 @@ async def test_fifty_documents_arrive_once_each(tmp_path: Path) -> None:
             )
             # A second copy would come now: both queues are empty before we count.
             waiting = list(ledger.accepted.values())
-            await until(lambda: all_settled(sender, waiting), within=60, what="the sender's outbox is settled")
+            await until(lambda: all_sent(sender, waiting), within=60, what="the sender's outbox is settled")
             assert not await persist(receiver.pull)
         finally:
             await sender.close()

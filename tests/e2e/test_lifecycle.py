@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from gateway.pb.lgsp.gateway.v1 import document_pb2
 from gateway.sandbox.demo.processes import Child, until
 from gateway.sandbox.demo.stage import Stage, set_up
 from gateway.sandbox.demo.story import play
 from gateway.sandbox.demo.vendors import Vendor, compose
-from tests.fakes.vendor_calls import Memory, persist
+from tests.fakes.vendor_calls import Memory, is_sent, persist
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
@@ -47,17 +46,11 @@ async def test_what_waits_at_the_first_start_arrives(stage: Stage) -> None:
         )
         sent = (await sender.submit(document)).document
 
-        async def delivery() -> document_pb2.Delivery:
-            (found,) = (await persist(lambda: sender.get(sent.name))).deliveries
-            return found
-
-        async def is_sent() -> bool:
-            return (await delivery()).state == document_pb2.DELIVERY_STATE_SENT
-
         async def is_acknowledged() -> bool:
-            return (await delivery()).last_status_code == "01"
+            (delivery,) = (await persist(lambda: sender.get(sent.name))).deliveries
+            return delivery.last_status_code == "01"
 
-        await until(is_sent, within=30, what="the document is at the axis")
+        await until(lambda: is_sent(sender, sent.name), within=30, what="the document is at the axis")
         await stage.province_b.start()
         arrived: list[str] = []
 

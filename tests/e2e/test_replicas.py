@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 
-from gateway.pb.lgsp.gateway.v1 import document_pb2
 from gateway.sandbox.demo.processes import until
 from gateway.sandbox.demo.province import Province
 from gateway.sandbox.demo.stage import Stage, set_up
@@ -24,7 +23,7 @@ from tests.fakes.postgres import running_postgres
 from tests.fakes.replicas import holder, pid_of, replica_of, send, shared, start_all
 from tests.fakes.s3 import running_s3
 from tests.fakes.terminal import run_beside
-from tests.fakes.vendor_calls import persist
+from tests.fakes.vendor_calls import all_sent, persist
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -43,14 +42,6 @@ async def take(vendor: Vendor, count: int, *, within: float) -> Counter[str]:
 
     await until(enough, within=within, what=f"{count} documents at the vendor")
     return found
-
-
-async def all_sent(vendor: Vendor, names: Sequence[str]) -> bool:
-    for name in names:
-        document = await persist(lambda n=name: vendor.get(n))
-        if any(delivery.state != document_pb2.DELIVERY_STATE_SENT for delivery in document.deliveries):
-            return False
-    return True
 
 
 def at_axis(stage: Stage, ids: Sequence[str]) -> Counter[str]:
@@ -142,7 +133,8 @@ async def test_two_replicas_share_the_work(world: Shared) -> None:
         )
         names = halves[0] | halves[1]
         assert await take(abroad, 10, within=60) == dict.fromkeys(names, 1)
-        await until(lambda: all_sent(vendors[1], list(names.values())), within=30, what="all are sent")
+        waiting = list(names.values())
+        await until(lambda: all_sent(vendors[1], waiting), within=30, what="all are sent")
         assert await killed_poller_is_replaced(world.url, replicas, stage, file) < TAKEOVER_SECONDS
         later = await rolling_restart(replicas, vendors, file, now)
         assert await take(abroad, len(later), within=60) == dict.fromkeys(later, 1)

@@ -30,7 +30,7 @@ from tests.fakes.places import place_at
 from tests.fakes.postgres import running_postgres
 from tests.fakes.s3 import running_s3
 from tests.fakes.terminal import run_beside
-from tests.fakes.vendor_calls import persist
+from tests.fakes.vendor_calls import all_sent, persist
 from tests.make import ROUTE, SENDER, make_acceptance, make_attachment, make_document
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
@@ -101,20 +101,6 @@ async def receive(vendor: Vendor, file: File, target: Path, ledger: Ledger) -> N
             await persist(lambda r=received: vendor.acknowledge(r))
         if not batch:
             await asyncio.sleep(0.2)
-
-
-async def is_sent(vendor: Vendor, name: str) -> bool:
-    document = await persist(lambda: vendor.get(name))
-    return all(delivery.state == document_pb2.DELIVERY_STATE_SENT for delivery in document.deliveries)
-
-
-async def all_sent(vendor: Vendor, waiting: list[str]) -> bool:
-    """Whether the axis has all of them; those that it has are asked about no more."""
-    while waiting:
-        if not await is_sent(vendor, waiting[-1]):
-            return False
-        waiting.pop()
-    return True
 
 
 async def forgotten(vendor: Vendor, ledger: Ledger) -> list[str]:

@@ -8,6 +8,9 @@ import grpc
 import psutil
 import pytest
 
+from gateway.pb.lgsp.gateway.v1 import document_pb2
+from gateway.sandbox.demo.vendors import Vendor
+
 T = TypeVar("T")
 
 PASSING = {
@@ -33,6 +36,21 @@ async def persist(call: Callable[[], Awaitable[T]], *, within: float = 60) -> T:
             if error.code() not in PASSING or asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(0.1)
+
+
+async def is_sent(vendor: Vendor, name: str) -> bool:
+    """Whether the axis has all packets of a document."""
+    document = await persist(lambda: vendor.get(name))
+    return all(delivery.state == document_pb2.DELIVERY_STATE_SENT for delivery in document.deliveries)
+
+
+async def all_sent(vendor: Vendor, waiting: list[str]) -> bool:
+    """The same of all that wait; those that it has are taken off, and asked about no more."""
+    while waiting:
+        if not await is_sent(vendor, waiting[-1]):
+            return False
+        waiting.pop()
+    return True
 
 
 def resident_bytes(pid: int) -> int:

@@ -1,13 +1,10 @@
 """A lost answer, an axis that cannot be asked, and the recipient's status that proves that the packet arrived."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import aclosing
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from gateway.adapters.langson.axis import LangSonAxis
-from gateway.adapters.langson.config import LangSonAccount
 from gateway.domain.document import BusinessType
 from gateway.domain.lifecycle import DeliveryState
 from gateway.domain.outcome import Accepted
@@ -16,9 +13,7 @@ from gateway.domain.reconciliation import DiscrepancyKind
 from gateway.domain.status import ACCEPTED, AGREED, ARRIVED, DeliveryChange
 from gateway.flows.config import OnUnknown
 from gateway.flows.receipts import report_on
-from gateway.observability.metrics import Metrics
-from tests.contract.axis_worlds import SPOKEN, A, B, axis_world
-from tests.contract.vxp_peer import RETRY, TIMEOUTS, SystemClock
+from tests.contract.axis_worlds import SPOKEN, A, B, axis_world, langson
 from tests.fakes.axis import Fate
 from tests.make import ROUTE, make_agency, make_organization, recall_of
 from tests.scenarios.world import (
@@ -206,8 +201,8 @@ async def test_over_an_axis_that_cannot_be_asked(tmp_path):
     async with axis_world() as axis:
         theirs = await axis.correspondent(spoken, A)
         world = World(tmp_path)
-        world.axis = ours = langson(axis.sandbox)
-        async with closing(ours), world.gateway() as gateway:
+        world.axis = ours = langson(axis.sandbox, B)
+        async with aclosing(ours), world.gateway() as gateway:
             await axis.fault("reset-after", 1)
             sent = (await submit(gateway, make_letter(to=(make_organization(THEIRS),)))).sent
             await run_until_idle(gateway)
@@ -228,24 +223,3 @@ async def test_over_an_axis_that_cannot_be_asked(tmp_path):
 
 async def documents(correspondent):
     return [each.document for each in await correspondent.read_all() if isinstance(each, UnpackedDocument)]
-
-
-def langson(sandbox):
-    """The account of province H98 on a simulated axis of the Lang Son kind."""
-    account = LangSonAccount(
-        name=ROUTE,
-        endpoint=sandbox.langson.url,
-        system_id=B.system_id,
-        secret=B.secret,
-        username=B.system_id,
-        password=B.secret,
-        timeouts=TIMEOUTS,
-        retry=RETRY,
-    )
-    return LangSonAxis(account=account, clock=SystemClock(), metrics=Metrics(CollectorRegistry()))
-
-
-@asynccontextmanager
-async def closing(axis):
-    yield
-    await axis.aclose()
